@@ -1,0 +1,130 @@
+"""The table of what is measured.
+
+A case is one measurement that yields one or more figures; a figure is one row of the printed table. A new
+subject, JetStream say, adds its module beside the others and its cases to `CASES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.benchmarks import flow, latency, scale
+from tests.benchmarks.flow import Flow
+from tests.benchmarks.servers import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long things are measured: seconds of a flow, requests, connections, publishes to match."""
+
+    rounds: int
+    seconds: float
+    requests: int
+    connections: int
+    publishes: int
+
+
+FULL = Effort(5, 1.5, 8000, 9000, 200_000)
+QUICK = Effort(3, 0.4, 1500, 1000, 40_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row: what it is called, its unit, which way is better, the ratio that the compiled broker has to reach."""
+
+    key: str
+    label: str
+    unit: str
+    lower_is_better: bool = False
+    bar: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One measurement. `once` marks what is slow and steady: measured once for each contender, not in rounds."""
+
+    name: str
+    measure: Callable[[Server, Effort], dict[str, float]]
+    figures: tuple[Figure, ...]
+    tls: bool = False
+    once: bool = False
+
+
+def _flow(
+    name: str, label: str, work: Flow, bar: float | None = None, cpu_bar: float | None = None
+) -> Case:
+    delivered = "delivered/s" if work.subscribers else "msg/s"
+    figures = [Figure("rate", label, delivered, bar=bar)]
+    figures.append(Figure("cpu", f"{label}, server CPU", "s per million", True, cpu_bar))
+
+    def measure(server: Server, effort: Effort) -> dict[str, float]:
+        result = flow.measure(server, work, effort.seconds)
+        return {"rate": result.per_s, "cpu": result.cpu_s_per_million}
+
+    return Case(name, measure, tuple(figures), work.tls)
+
+
+def _size(size: int) -> str:
+    return f"{size} B" if size < 1024 else f"{size // 1024} KiB"
+
+
+def _flows() -> list[Case]:
+    bars_1_1 = {16: 4.0, 128: 2.0, 1024: 1.2, 16384: 1.2}
+    bars_1_4 = {16: 3.0, 128: 2.0}
+    cases = [
+        _flow(f"pub-{n}", f"publish only, {_size(n)}", Flow(n, 1, 0), 2.0 if n == 16 else None)
+        for n in bars_1_1
+    ]
+    for size, bar in bars_1_1.items():
+        cpu_bar = 2.0 if size == 128 else None
+        cases.append(_flow(f"1-1-{size}", f"1→1, {_size(size)}", Flow(size), bar, cpu_bar))
+    for size in bars_1_1:
+        cases.append(
+            _flow(f"1-4-{size}", f"1→4, {_size(size)}", Flow(size, 1, 4), bars_1_4.get(size))
+        )
+    cases.append(_flow("queue", "queue group of 4, 128 B", Flow(128, 1, 4, b"workers"), 1.5))
+    cases.append(_flow("100-1", "100 publishers→1, 128 B", Flow(128, 100, 1), 1.5))
+    spread = Flow(128, random_subjects=True)
+    cases.append(_flow("random", "10,000 subjects, 100 wildcard subscriptions, 128 B", spread, 1.2))
+    cases.append(_flow("tls", "TLS 1→1, 128 B", Flow(128, tls=True), 1.0))
+    return cases
+
+
+def _request_reply() -> Case:
+    figures = (
+        Figure("p50", "request/reply p50", "µs", True, 1.0),
+        Figure("p99", "request/reply p99", "µs", True, 1.0),
+    )
+    return Case("request", lambda server, effort: latency.measure(server, effort.requests), figures)
+
+
+def _idle() -> Case:
+    def measure(server: Server, effort: Effort) -> dict[str, float]:
+        return {"kib": scale.idle_kib(server, effort.connections)}
+
+    figure = Figure("kib", "idle connection with two subscriptions", "KiB", True, 2.0)
+    return Case("idle", measure, (figure,), once=True)
+
+
+def _table(power: int) -> Case:
+    subscriptions = 10**power
+
+    def measure(server: Server, effort: Effort) -> dict[str, float]:
+        return scale.table(server, subscriptions, effort.publishes)
+
+    label = f"{subscriptions:,} subscriptions"
+    figures = (
+        Figure("match", f"{label}: match and deliver a new subject", "µs", True),
+        Figure("subscribe", f"{label}: subscribe", "µs", True),
+        Figure("bytes", f"{label}: memory of each", "B", True),
+    )
+    return Case(f"match-1e{power}", measure, figures if power > 3 else figures[:1], once=True)
+
+
+CASES: tuple[Case, ...] = (
+    *_flows(),
+    _request_reply(),
+    _idle(),
+    *(_table(power) for power in (3, 5, 6)),
+)
