@@ -1,0 +1,21 @@
+"""``manage.py bench`` for Django's list of commands; ``manage.py`` itself runs it without Django."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from console.supervisor.bootstrap import run
+
+
+class Command(BaseCommand):
+    help = "Measure the broker beside nats-server."
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        raise SystemExit(run("bench", argv))
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("arguments", nargs="*")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        raise SystemExit(run("bench", ["manage.py", "bench", *options["arguments"]]))
