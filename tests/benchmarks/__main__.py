@@ -15,12 +15,11 @@ from pathlib import Path
 from tests.benchmarks import certificate, flow, report
 from tests.benchmarks.cases import CASES, FULL, QUICK, Case, Effort
 from tests.benchmarks.report import Row
-from tests.benchmarks.servers import (
+from tests.support.servers import (
     CONTENDERS,
-    BenchmarkError,
     Contender,
     Server,
-    available,
+    ServerError,
     running,
 )
 
@@ -72,9 +71,9 @@ def _allow_many_connections() -> None:
 def _present(names: list[str] | None) -> list[Contender]:
     chosen = [contender for contender in CONTENDERS if not names or contender.name in names]
     for contender in chosen:
-        if not available(contender):
+        if not contender.available():
             print(f"{contender.command[0]} is not installed: measuring without it", file=sys.stderr)
-    return [contender for contender in chosen if available(contender)]
+    return [contender for contender in chosen if contender.available()]
 
 
 def _measure(case: Case, contenders: list[Contender], effort: Effort) -> list[Row]:
@@ -88,7 +87,7 @@ def _measure(case: Case, contenders: list[Contender], effort: Effort) -> list[Ro
             servers = [stack.enter_context(running(contender, config)) for contender in contenders]
             for server in _turns(servers, 1 if case.once else effort.rounds):
                 _add(rows, server, case.measure(server, effort))
-        except (BenchmarkError, OSError) as error:
+        except (ServerError, OSError) as error:
             for row in rows:
                 row.problem = f"failed: {error}".splitlines()[0]
     print(

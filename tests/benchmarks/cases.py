@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tests.benchmarks import flow, latency, scale
 from tests.benchmarks.flow import Flow
-from tests.benchmarks.servers import Server
+from tests.support.servers import Server
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import cycle
 
 from tests.benchmarks import wire
-from tests.benchmarks.servers import BenchmarkError, Server
+from tests.support.servers import Server, ServerError
 
 SUBJECT = b"bench.flow"
 RANDOM_SUBJECTS = 100  # first tokens, and second tokens: 10,000 subjects
@@ -61,7 +61,7 @@ class _Publisher(threading.Thread):
     def run(self) -> None:
         try:
             self._publish()
-        except (OSError, BenchmarkError) as error:
+        except (OSError, ServerError) as error:
             self.error = error
 
     def _publish(self) -> None:
@@ -87,7 +87,7 @@ class _Receiver(threading.Thread):
     def run(self) -> None:
         try:
             self._count()
-        except (OSError, BenchmarkError) as error:
+        except (OSError, ServerError) as error:
             self.error = error
 
     def _count(self) -> None:
@@ -96,7 +96,7 @@ class _Receiver(threading.Thread):
         while wire.PONG not in tail:
             size = self.sock.recv_into(view)
             if not size:
-                raise BenchmarkError("the server closed a receiver (slow consumer?)")
+                raise ServerError("the server closed a receiver (slow consumer?)")
             self.received_bytes += size
             tail = (tail + bytes(view[max(0, size - 12) : size]))[-12:]
         self.ended_at = time.perf_counter()
@@ -108,7 +108,7 @@ class _Receiver(threading.Thread):
         """Messages among the bytes; what is left over may only be the PONG and PINGs of the server."""
         messages, rest = divmod(self.received_bytes - len(wire.PONG), frame_bytes)
         if rest % len(wire.PING):
-            raise BenchmarkError(f"{rest} stray bytes behind {messages} messages")
+            raise ServerError(f"{rest} stray bytes behind {messages} messages")
         return messages
 
 
@@ -129,7 +129,8 @@ def measure(server: Server, flow: Flow, seconds: float) -> FlowResult:
     published = sum(publisher.published for publisher in publishers)
     messages = published * flow.deliveries
     _check(server, messages, sum(receiver.messages(frame_bytes) for receiver in receivers))
-    elapsed_s = max(thread.ended_at for thread in (*publishers, *receivers)) - started_at
+    ended_at = max([end.ended_at for end in publishers] + [end.ended_at for end in receivers])
+    elapsed_s = ended_at - started_at
     return FlowResult(published, (messages or published) / elapsed_s, cpu_s / published * 1e6)
 
 
@@ -147,14 +148,14 @@ def _run(publishers: list[_Publisher], receivers: list[_Receiver]) -> None:
 def _join(thread: _Publisher | _Receiver) -> None:
     thread.join(_SHUTDOWN_S)
     if thread.error is not None:
-        raise BenchmarkError(f"{type(thread).__name__.strip('_').lower()}: {thread.error}")
+        raise ServerError(f"{type(thread).__name__.strip('_').lower()}: {thread.error}")
     if thread.is_alive():
-        raise BenchmarkError("the run did not end")
+        raise ServerError("the run did not end")
 
 
 def _check(server: Server, expected: int, received: int) -> None:
     if received != expected:
-        raise BenchmarkError(f"{server.name} delivered {received} of {expected} messages")
+        raise ServerError(f"{server.name} delivered {received} of {expected} messages")
 
 
 def _workload(flow: Flow) -> tuple[list[tuple[bytes, int]], int]:

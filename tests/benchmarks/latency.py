@@ -12,7 +12,7 @@ import time
 from multiprocessing.connection import Connection
 
 from tests.benchmarks import wire
-from tests.benchmarks.servers import Server
+from tests.support.servers import Server
 
 SERVICE, SIZE = b"bench.service", 16
 WARM_UP = 300

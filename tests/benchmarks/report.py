@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.benchmarks.cases import Figure
-from tests.benchmarks.servers import NATS_SERVER, OURS, version
+from tests.support.servers import NATS_SERVER, OURS
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEADINGS = ("work", "unit", "ours", "nats-server", "ratio", "bar")
@@ -94,7 +94,7 @@ def _machine() -> str:
 
 
 def _versions() -> str:
-    return f"Python {platform.python_version()}, {version(OURS)}, {version(NATS_SERVER)}"
+    return f"Python {platform.python_version()}, {OURS.version()}, {NATS_SERVER.version()}"
 
 
 def _ceilings(ceilings: dict[int, float]) -> str:

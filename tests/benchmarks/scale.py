@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 from tests.benchmarks import wire
 from tests.benchmarks.flow import _Receiver
-from tests.benchmarks.servers import BenchmarkError, Server
+from tests.support.servers import Server, ServerError
 
 CONNECT_BATCH = 100  # connections opened before their PONGs are awaited; below any listen backlog
 _SID = b"%07d"
@@ -93,6 +93,6 @@ def _counting(sock: wire.Socket, expected: int, frame_bytes: int) -> Iterator[No
     receiver.finish()
     receiver.join()
     if receiver.error is not None:
-        raise BenchmarkError(f"receiver: {receiver.error}")
+        raise ServerError(f"receiver: {receiver.error}")
     if (received := receiver.messages(frame_bytes)) != expected:
-        raise BenchmarkError(f"{received} of {expected} messages arrived")
+        raise ServerError(f"{received} of {expected} messages arrived")

@@ -11,7 +11,7 @@ import socket
 import ssl
 import struct
 
-from tests.benchmarks.servers import BenchmarkError, Server
+from tests.support.servers import Server, ServerError
 
 PING, PONG = b"PING\r\n", b"PONG\r\n"
 CONNECT = b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true,"lang":"bench"}\r\n'
@@ -65,10 +65,10 @@ def read_line(sock: Socket) -> bytes:
 
 
 def receive(sock: Socket, size: int) -> bytes:
-    """What is there, at most size bytes; a closed connection is a BenchmarkError."""
+    """What is there, at most size bytes; a closed connection is a ServerError."""
     data = sock.recv(size)
     if not data:
-        raise BenchmarkError("the server closed the connection")
+        raise ServerError("the server closed the connection")
     return data
 
 
@@ -78,7 +78,7 @@ def await_pong(sock: Socket) -> None:
     while PONG not in seen:
         seen += receive(sock, 65536)
         if b"-ERR" in seen:
-            raise BenchmarkError(seen[seen.index(b"-ERR") :].decode(errors="replace").strip())
+            raise ServerError(seen[seen.index(b"-ERR") :].decode(errors="replace").strip())
 
 
 def publish(subject: bytes, size: int, reply: bytes = b"") -> bytes:
