@@ -87,11 +87,16 @@ def _port_problem(host: str, port: int, name: str) -> str:
 def redis(url: str) -> None:
     """The Redis at ``url`` answers."""
     import redis as client
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
     shown = without_password(url)
     try:
         connection = client.Redis.from_url(
-            url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
+            url,
+            socket_timeout=_REDIS_TIMEOUT_S,
+            socket_connect_timeout=_REDIS_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
         )
     except ValueError as error:
         raise Problem(f"REDIS_URL: '{shown}' is no address of a Redis ({error}).") from error

@@ -21,7 +21,7 @@ class NotReady(Exception):
 async def until_ready(probe: Probe) -> None:
     """Ask until the answer is yes; the caller sets the deadline with ``asyncio.timeout``."""
     while True:
-        with suppress(NotReady, OSError, TimeoutError):
+        with suppress(NotReady, OSError, TimeoutError, ValueError):  # ValueError: a line too long
             async with asyncio.timeout(_PROBE_TIMEOUT_S):
                 return await probe()
         await asyncio.sleep(_INTERVAL_S)

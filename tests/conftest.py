@@ -1,0 +1,22 @@
+"""Fixtures that every part's tests share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.valkey import Valkey
+from tests.support.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """A real Valkey for the whole session; tests that stop it, or that count what is in it, make their own."""
+    with Valkey() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole product, running; shared, so whoever uses it makes namespaces of its own and kills nothing."""
+    with Stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running

@@ -1,0 +1,17 @@
+"""Django's settings for tests: the product's own, in a directory that goes away, and with nobody's Redis."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_data_dir = tempfile.mkdtemp(prefix="wireroom-settings-")
+atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
+
+for _name in [name for name in os.environ if name.startswith("WIREROOM_")]:
+    del os.environ[_name]
+for _name in ("REDIS_URL", "DATABASE_URL"):
+    os.environ.pop(_name, None)
+os.environ["WIREROOM_DATA_DIR"] = _data_dir
+
+from console.settings import *  # noqa: E402, F403
