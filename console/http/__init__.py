@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: views parse and authorise, services decide, every error leaves as JSON."""

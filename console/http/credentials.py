@@ -1,0 +1,72 @@
+"""Credentials: list, create (the only time the seed is seen), revoke."""
+
+import uuid
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from console.http import forms, shapes
+from console.http.views import View, actor, body, person
+from console.models.membership import MAY_WRITE
+from console.selectors import access, connections
+from console.services import credentials
+
+
+class Credentials(View):
+    @extend_schema(
+        responses=OpenApiTypes.OBJECT, summary="Credentials of a namespace, newest first"
+    )
+    def get(self, request: Request, account: str) -> Response:
+        namespace = access.to_namespace(person(request), account).namespace
+        rows = namespace.credentials.select_related("created_by").order_by("-created_at", "id")
+        live, now = connections.by_user(account), timezone.now()
+        found = [
+            shapes.credential(row, now, None if live is None else live.get(row.public_key, 0))
+            for row in rows
+        ]
+        return Response({"credentials": found, "total_count": len(found)})
+
+    @extend_schema(
+        request=forms.CredentialCreate,
+        responses={201: OpenApiTypes.OBJECT},
+        summary="Create a credential; its .creds file is in this answer only",
+    )
+    def post(self, request: Request, account: str) -> Response:
+        namespace = access.to_namespace(person(request), account, MAY_WRITE, "write").namespace
+        issued = credentials.issue(
+            actor=actor(request), namespace=namespace, **body(forms.CredentialCreate, request)
+        )
+        answer = {
+            "credential": shapes.credential(issued.credential, timezone.now(), 0),
+            "creds": issued.creds,
+            "file_name": f"{issued.credential.name}.creds",
+        }
+        return Response(answer, status=201, headers={"Cache-Control": "no-store"})
+
+
+class OneCredential(View):
+    @extend_schema(responses=OpenApiTypes.OBJECT, summary="A credential")
+    def get(self, request: Request, account: str, credential_id: uuid.UUID) -> Response:
+        namespace = access.to_namespace(person(request), account).namespace
+        row = access.to_credential(namespace, credential_id)
+        live = connections.by_user(account)
+        count = None if live is None else live.get(row.public_key, 0)
+        return Response(shapes.credential(row, timezone.now(), count))
+
+    @extend_schema(
+        responses=OpenApiTypes.OBJECT, summary="Revoke a credential and close its connections"
+    )
+    def delete(self, request: Request, account: str, credential_id: uuid.UUID) -> Response:
+        namespace = access.to_namespace(person(request), account, MAY_WRITE, "write").namespace
+        row = access.to_credential(namespace, credential_id)
+        revoked, outcome = credentials.revoke(actor=actor(request), credential=row)
+        return Response(
+            {
+                "credential": shapes.credential(revoked, timezone.now(), None),
+                "broker": shapes.broker_state(outcome.in_force),
+                "closed_connections": outcome.closed,
+            }
+        )

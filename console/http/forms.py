@@ -1,0 +1,140 @@
+"""What requests may carry, field by field; unknown fields are refused by name."""
+
+import base64
+import binascii
+from typing import Any
+
+from rest_framework import serializers
+
+from console.models import Role
+from console.services.credentials import RULES_MAX
+
+TEXT_MAX = 1024
+HEADERS_MAX = 100
+REQUEST_TIMEOUT_MS = 2000
+REQUEST_TIMEOUT_MAX_MS = 30_000
+
+
+class Form(serializers.Serializer[Any]):
+    """A JSON object whose every field is declared. Strings keep their blanks."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
+            raise serializers.ValidationError(
+                {
+                    str(name)[:64]: ["This field isn't known."]
+                    for name in sorted(unknown, key=str)[:10]
+                },
+                code="unknown",
+            )
+        return super().to_internal_value(data)
+
+
+class Text(serializers.CharField):
+    """Strings only: DRF's takes numbers for text."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"trim_whitespace": False, "max_length": TEXT_MAX} | options)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Number(serializers.IntegerField):
+    """JSON integers only: no strings, no booleans, no fractions."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
+
+
+class Empty(Form):
+    pass
+
+
+class Named(Form):
+    name = Text()
+
+
+class NamespaceCreate(Form):
+    name = Text()
+    project_id = serializers.UUIDField(required=False, help_text="Default: your oldest project.")
+
+
+class Rules(Form):
+    allow = serializers.ListField(child=Text(), max_length=RULES_MAX, required=False)
+    deny = serializers.ListField(child=Text(), max_length=RULES_MAX, required=False)
+
+
+class Permissions(Form):
+    publish = Rules(required=False)
+    subscribe = Rules(required=False)
+
+
+class CredentialCreate(Form):
+    name = Text()
+    expires_in_s = Number(required=False, allow_null=True, help_text="null = never")
+    permissions = Permissions(required=False, allow_null=True, help_text="null = everything")
+
+
+class MemberCreate(Form):
+    email = Text()
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class MemberChange(Form):
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class LinkToken(Form):
+    token = Text()
+
+
+class NewPassword(Form):
+    new_password = Text(max_length=256)
+    current_password = Text(required=False, allow_blank=True, default="")
+
+
+class Publish(Form):
+    """``payload`` is text (UTF-8) or ``payload_base64`` bytes; neither = empty."""
+
+    subject = Text()
+    reply = Text(required=False, allow_blank=True, default="")
+    headers = serializers.DictField(
+        child=serializers.ListField(child=Text(max_length=8192, allow_blank=True), max_length=100),
+        required=False,
+    )
+    payload = Text(required=False, allow_blank=True, max_length=None)
+    payload_base64 = Text(required=False, allow_blank=True, max_length=None)
+
+    def validate_headers(self, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        if len(value) > HEADERS_MAX:
+            raise serializers.ValidationError(f"There can be at most {HEADERS_MAX} headers.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "payload" in attrs and "payload_base64" in attrs:
+            raise serializers.ValidationError(
+                {"payload": ["Give payload or payload_base64, not both."]}
+            )
+        encoded = attrs.pop("payload_base64", None)
+        try:
+            attrs["body"] = (
+                base64.b64decode(encoded, validate=True)
+                if encoded is not None
+                else attrs.pop("payload", "").encode()
+            )
+        except (binascii.Error, ValueError):
+            raise serializers.ValidationError(
+                {"payload_base64": ["This isn't base64."]}, code="invalid"
+            ) from None
+        return attrs
+
+
+class RequestReply(Publish):
+    timeout_ms = Number(
+        required=False, default=REQUEST_TIMEOUT_MS, min_value=1, max_value=REQUEST_TIMEOUT_MAX_MS
+    )

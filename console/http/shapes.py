@@ -1,0 +1,90 @@
+"""Answers as JSON, one function for each noun. Times are RFC 3339."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from console.gateway import reports
+from console.lib.times import rfc3339
+from console.models import AuditEntry, Credential, Membership, Project, Role, User
+from console.selectors.namespaces import Seen
+
+Shape = dict[str, Any]
+
+
+def user(person: User) -> Shape:
+    return {
+        "id": str(person.pk),
+        "email": person.email,
+        "name": person.name,
+        "is_admin": person.is_admin,
+        "has_password": person.has_usable_password(),
+    }
+
+
+def project(found: Project, role: Role) -> Shape:
+    return {"id": str(found.pk), "name": found.name, "role": role.value}
+
+
+def member(membership: Membership) -> Shape:
+    return {
+        "user": {
+            "id": str(membership.user_id),
+            "email": membership.user.email,
+            "name": membership.user.name,
+        },
+        "role": membership.role,
+        "created_at": rfc3339(membership.created_at),
+    }
+
+
+def namespace(seen: Seen) -> Shape:
+    row = seen.namespace
+    return {
+        "id": row.id,
+        "name": row.name,
+        "project_id": str(row.project_id),
+        "role": seen.role.value,
+        "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+        "credential_count": seen.credential_count,
+        "usage": reports.as_json(seen.usage) if seen.usage else None,
+        "limits": settings.NAMESPACE_LIMITS,
+        "broker": broker_state(row.applied),
+    }
+
+
+def broker_state(applied: bool) -> str:
+    return "applied" if applied else "pending"
+
+
+def credential(row: Credential, now: datetime, connections: int | None) -> Shape:
+    return {
+        "id": str(row.pk),
+        "name": row.name,
+        "public_key": row.public_key,
+        "status": row.status(now),
+        "created_at": rfc3339(row.created_at),
+        "created_by": {"email": row.created_by.email} if row.created_by else None,
+        "expires_at": rfc3339(row.expires_at),
+        "revoked_at": rfc3339(row.revoked_at),
+        "first_used_at": rfc3339(row.first_used_at),
+        "last_used_at": rfc3339(row.last_used_at),
+        "last_used_from": row.last_used_from,
+        "last_client": row.last_client,
+        "connections": connections,
+        "permissions": row.permissions,
+    }
+
+
+def audit(entry: AuditEntry) -> Shape:
+    return {
+        "at": rfc3339(entry.at),
+        "kind": entry.kind,
+        "actor": entry.actor_label,
+        "target": entry.target,
+        "message": entry.message,
+        "address": entry.address,
+        "details": {"before": entry.before, "after": entry.after},
+    }

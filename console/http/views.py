@@ -1,0 +1,36 @@
+"""What every view of the JSON interface shares: who asks, and how a body is read."""
+
+from typing import Any, cast
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from console.http.forms import Form
+from console.lib.addresses import client_address
+from console.models import User
+from console.services.audit import Actor
+
+
+class View(APIView):
+    """Signed-in people only, unless a view says otherwise."""
+
+
+def person(request: Request) -> User:
+    return cast(User, request.user)
+
+
+def actor(request: Request) -> Actor:
+    """Who is written into the audit trail."""
+    return Actor.person(person(request), address(request))
+
+
+def address(request: Request) -> str:
+    return client_address(request.META, settings.TRUSTED_PROXIES)
+
+
+def body(form: type[Form], request: Request) -> dict[str, Any]:
+    """The checked fields. Raises DRF's ValidationError, which becomes a 400 that names them."""
+    filled = form(data=request.data or {})
+    filled.is_valid(raise_exception=True)
+    return dict(filled.validated_data)

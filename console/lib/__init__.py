@@ -1,0 +1,1 @@
+"""Pure helpers without Django models: environment, hosts, sealing, times, subjects."""

@@ -1,0 +1,1 @@
+"""What stays open: the hub of taps, the sockets of the pages, and the keeper in the background."""

@@ -1,0 +1,24 @@
+"""The database: one file per noun. Private keys are sealed, users' seeds are nowhere."""
+
+from console.models.audit import AuditEntry
+from console.models.credential import Credential
+from console.models.login_link import LoginLink
+from console.models.membership import Membership, Role
+from console.models.namespace import Namespace
+from console.models.operator import Operator
+from console.models.project import Project
+from console.models.tombstone import Tombstone
+from console.models.user import User
+
+__all__ = [
+    "AuditEntry",
+    "Credential",
+    "LoginLink",
+    "Membership",
+    "Namespace",
+    "Operator",
+    "Project",
+    "Role",
+    "Tombstone",
+    "User",
+]

@@ -1,0 +1,51 @@
+"""A credential: one NATS user of a namespace. Only the public half is known here."""
+
+import uuid
+from datetime import datetime
+from typing import Literal
+
+from django.conf import settings
+from django.db import models
+
+from console.models.namespace import Namespace
+
+Status = Literal["active", "expired", "revoked"]
+
+
+class Credential(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="credentials")
+    name = models.CharField(max_length=64)
+    public_key = models.CharField(max_length=56, unique=True)
+    #: ``jti`` and ``iat`` of the user JWT: which token was handed out, and when.
+    jti = models.CharField(max_length=64)
+    issued_at = models.BigIntegerField()
+    #: {"publish": {"allow": [], "deny": []}, "subscribe": {…}}; None = everything.
+    permissions = models.JSONField(null=True, default=None)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    expires_at = models.DateTimeField(null=True, default=None)
+    revoked_at = models.DateTimeField(null=True, default=None)
+
+    # What the keeper learned from the broker's events.
+    first_used_at = models.DateTimeField(null=True, default=None)
+    last_used_at = models.DateTimeField(null=True, default=None)
+    last_used_from = models.CharField(max_length=64, blank=True, default="")
+    last_client = models.CharField(max_length=128, blank=True, default="")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=("namespace", "-created_at"), name="credential_by_namespace")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def status(self, now: datetime) -> Status:
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= now:
+            return "expired"
+        return "active"

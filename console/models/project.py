@@ -1,0 +1,24 @@
+"""A project: namespaces and the people who may use them."""
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from django.db.models.manager import RelatedManager
+
+    from console.models.membership import Membership
+
+
+class Project(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    if TYPE_CHECKING:
+        memberships: RelatedManager[Membership]
+
+    def __str__(self) -> str:
+        return self.name

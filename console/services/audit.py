@@ -1,0 +1,46 @@
+"""The trail of changes, and who made them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from console.models import AuditEntry, Namespace, Project, User
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who changes something, from where. ``user`` is None for a program (``label`` says which)."""
+
+    user: User | None = None
+    label: str = "manage.py"
+    address: str = ""
+
+    @classmethod
+    def person(cls, user: User, address: str = "") -> "Actor":
+        return cls(user, user.email, address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a change was about. ``before`` and ``after`` hold the fields that changed, never a secret."""
+
+    project: Project | None = None
+    namespace: Namespace | None = None
+    target: str = ""
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+
+def record(actor: Actor, kind: str, message: str, about: About) -> AuditEntry:
+    """Writes one row; call it inside the transaction that makes the change."""
+    return AuditEntry.objects.create(
+        kind=kind,
+        message=message[:500],
+        actor=actor.user,
+        actor_label=actor.label,
+        address=actor.address[:64],
+        project=about.project,
+        namespace_id=about.namespace.id if about.namespace else "",
+        target=about.target[:254],
+        before=about.before,
+        after=about.after,
+    )

@@ -1,0 +1,125 @@
+"""What is written into account and user JWTs, and how it is signed.
+
+``iat`` of an account's claims grows with every change, by at least one: brokers take the newer claims and refuse
+older ones, so two changes within a second must still be told apart.
+"""
+
+import time
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+
+from broker.identity import jwt
+from broker.identity.nkeys import KeyPair
+from console.models import Namespace
+from console.services import keys
+from console.services.errors import QuotaExceeded
+
+UNLIMITED: dict[str, Any] = {
+    "subs": -1,
+    "data": -1,
+    "payload": -1,
+    "imports": -1,
+    "exports": -1,
+    "wildcards": True,
+    "conn": -1,
+    "leaf": -1,
+}
+
+
+def next_iat(previous: int = 0) -> int:
+    return max(int(time.time()), previous + 1)
+
+
+def sign_namespace(namespace: Namespace, now: datetime) -> None:
+    """Sets ``claims`` and ``claims_iat`` from the namespace and its revoked credentials; doesn't save."""
+    namespace.claims_iat = next_iat(namespace.claims_iat or 0)
+    claims = {
+        "sub": namespace.id,
+        "name": namespace.name,
+        "iat": namespace.claims_iat,
+        "nats": _account_body(namespace, _revocations(namespace, now)),
+    }
+    namespace.claims = jwt.encode(claims, keys.operator_signing_key())
+
+
+def tombstone(account: str, iat: int) -> str:
+    """The operator's word that this account is deleted (see ``broker.identity.claims``)."""
+    body = {"type": "generic", "version": 2, "accounts": [account]}
+    claims = {"sub": account, "iat": iat, "nats": body}
+    return jwt.encode(claims, keys.operator_signing_key())
+
+
+def user_jwt(
+    *,
+    namespace: Namespace,
+    user: str,
+    name: str,
+    expires_at: int | None = None,
+    permissions: dict[str, Any] | None = None,
+) -> str:
+    """A user of ``namespace``, signed with its signing key. ``user`` is the public key, ``expires_at`` Unix seconds."""
+    body: dict[str, Any] = {
+        "type": "user",
+        "version": 2,
+        "issuer_account": namespace.id,
+        "subs": -1,
+        "data": -1,
+        "payload": -1,
+    }
+    if permissions is not None:
+        body["pub"] = permissions.get("publish") or {}
+        body["sub"] = permissions.get("subscribe") or {}
+    claims: dict[str, Any] = {"sub": user, "name": name, "nats": body}
+    if expires_at is not None:
+        claims["exp"] = expires_at
+    return jwt.encode(claims, keys.namespace_signing_key(namespace))
+
+
+def new_user(
+    namespace: Namespace, name: str, *, lifetime_s: int, permissions: dict[str, Any]
+) -> tuple[str, str]:
+    """A short-lived user for this program's own work in a namespace: its JWT and its seed."""
+    key = KeyPair.generate("user")
+    token = user_jwt(
+        namespace=namespace,
+        user=key.public,
+        name=name,
+        expires_at=int(time.time()) + lifetime_s,
+        permissions=permissions,
+    )
+    return token, key.seed
+
+
+def _account_body(namespace: Namespace, revocations: dict[str, int]) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "type": "account",
+        "version": 2,
+        "limits": UNLIMITED | settings.NAMESPACE_LIMITS,
+        "signing_keys": [namespace.signing_public_key],
+    }
+    if revocations:
+        body["revocations"] = revocations
+    return body
+
+
+def _revocations(namespace: Namespace, now: datetime) -> dict[str, int]:
+    """User → when revoked. A credential that has expired needs no revocation any more."""
+    needed = namespace.credentials.filter(
+        ~Q(revoked_at=None), Q(expires_at=None) | Q(expires_at__gt=now)
+    )
+    rows = needed.values_list("public_key", "issued_at", "revoked_at")
+    revocations = {
+        # A user is refused when its iat ≤ this; both are whole seconds, and clocks may have been set back.
+        key: max(issued_at, int(revoked_at.timestamp()))
+        for key, issued_at, revoked_at in rows
+        if revoked_at is not None
+    }
+    limit = settings.REVOCATIONS_PER_NAMESPACE
+    if len(revocations) > limit:
+        raise QuotaExceeded(
+            "nats_credentials", limit, f"A namespace can hold at most {limit} revocations."
+        )
+    return revocations

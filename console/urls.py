@@ -1,0 +1,67 @@
+"""Every path: the JSON interface, signing in, health, and the page for the rest."""
+
+from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
+from drf_spectacular.views import SpectacularJSONAPIView
+from rest_framework.permissions import AllowAny
+
+from console.http import (
+    broker,
+    credentials,
+    health,
+    namespaces,
+    pages,
+    projects,
+    publish,
+    session,
+)
+
+
+class Account:
+    """An account's public key; whatever else stands in its place is an unknown account, not an unknown route."""
+
+    regex = "[^/]{1,100}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(Account, "account")
+
+_namespace = "namespaces/<account:account>"
+_project = "projects/<uuid:project_id>"
+
+api: list[URLPattern] = [
+    path("session", session.Session.as_view()),
+    path("session/link", session.SessionLink.as_view()),
+    path("session/password", session.SessionPassword.as_view()),
+    path("projects", projects.Projects.as_view()),
+    path(_project, projects.OneProject.as_view()),
+    path(f"{_project}/members", projects.Members.as_view()),
+    path(f"{_project}/members/<uuid:user_id>", projects.OneMember.as_view()),
+    path("namespaces", namespaces.Namespaces.as_view()),
+    path(_namespace, namespaces.OneNamespace.as_view()),
+    path(f"{_namespace}/credentials", credentials.Credentials.as_view()),
+    path(f"{_namespace}/credentials/<uuid:credential_id>", credentials.OneCredential.as_view()),
+    path(f"{_namespace}/connections", broker.Connections.as_view()),
+    path(f"{_namespace}/connections/<int:cid>", broker.OneConnection.as_view()),
+    path(f"{_namespace}/publish", publish.Publish.as_view()),
+    path(f"{_namespace}/request", publish.RequestReply.as_view()),
+    path(f"{_namespace}/activity", broker.Activity.as_view()),
+    path("broker", broker.Servers.as_view()),
+    path("schema", SpectacularJSONAPIView.as_view(permission_classes=[AllowAny])),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/", include(api)),
+    path("_allauth/", include("allauth.headless.urls")),
+    path("healthz", health.healthz),
+    re_path(r"^(?!(?:api|_allauth|static|ws|healthz)(?:/|$)).*$", pages.page),
+]
+
+handler400 = "console.http.errors.bad_request"
+handler403 = "console.http.errors.permission_denied"
+handler404 = "console.http.errors.page_not_found"
+handler500 = "console.http.errors.server_error"
