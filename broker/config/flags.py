@@ -38,8 +38,8 @@ def _names(rows: str) -> dict[str, str]:
     """Each alias → the row's last name; rows are separated by ``|`` or a line's end."""
     found = {}
     for row in rows.replace("\n", "|").split("|"):
-        names = row.split()
-        found.update(dict.fromkeys(names, names[-1]))
+        if names := row.split():
+            found.update(dict.fromkeys(names, names[-1]))
     return found
 
 
