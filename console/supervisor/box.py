@@ -4,11 +4,12 @@ import os
 import shlex
 import stat
 import sys
-import unicodedata
 from typing import TextIO
 
 from console.supervisor.health import in_url
 from console.supervisor.options import Options
+
+RULE_WIDTH = 76
 
 
 def may_show_link(stream: TextIO) -> bool:
@@ -56,27 +57,19 @@ def login_link_command(options: Options) -> str:
 
 
 def _framed(title: str, rows: list[tuple[str, str]]) -> str:
+    """Open to the right: a link longer than the terminal is wide can still be copied."""
     label_width = max(len(label) for label, _ in rows)
-    lines = [title, ""] + [f"{label:<{label_width}}  {value}" for label, value in rows]
-    width = max(_columns(line) for line in lines)
+    lines = ["", *(f"{label:<{label_width}}  {value}" for label, value in rows), ""]
     top, side, bottom = _strokes()
-    body = [f"{side} {line}{' ' * (width - _columns(line))} {side}" for line in lines]
-    return "\n".join(
-        [
-            f"{top[0]}{top[1] * (width + 2)}{top[2]}",
-            *body,
-            f"{bottom[0]}{bottom[1] * (width + 2)}{bottom[2]}",
-        ]
-    )
-
-
-def _columns(line: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+    rule = top[1] * RULE_WIDTH
+    body = [f"{side} {line}".rstrip() for line in lines]
+    head = f"{top[0]}{top[1]} {title} {rule[len(title) + 3 :]}"
+    return "\n".join(["", head, *body, f"{bottom[0]}{rule}", ""])
 
 
 def _strokes() -> tuple[str, str, str]:
     try:
-        "╭─╮│╰╯".encode(sys.stdout.encoding or "ascii")
+        "╭─│╰".encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
-        return "+-+", "|", "+-+"
-    return "╭─╮", "│", "╰─╯"
+        return "+-", "|", "+-"
+    return "╭─", "│", "╰─"

@@ -9,6 +9,8 @@ import io
 import json
 import sys
 
+SENTENCE = 3
+
 
 def main(broker_dir: str) -> None:
     import django
@@ -32,5 +34,24 @@ def _link() -> str:
     return output.getvalue().strip()
 
 
+def sentence(error: Exception) -> str:
+    """What a person can act on, for the failures that are settings; "" for the others, which keep their traceback."""
+    from django.core.management.base import CommandError
+    from django.db.utils import OperationalError
+
+    from console.lib.environment import SettingError
+
+    if isinstance(error, OperationalError):
+        reason = " ".join(str(error).split())
+        return f"The database can't be used ({reason}): check DATABASE_URL."
+    return str(error) if isinstance(error, SettingError | CommandError) else ""
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except Exception as error:
+        if not (text := sentence(error)):
+            raise
+        print(text, file=sys.stderr)  # noqa: T201
+        sys.exit(SENTENCE)

@@ -21,6 +21,7 @@ from console.supervisor.bootstrap import ROOT
 from console.supervisor.child import Child, Program, describe
 from console.supervisor.log import Log
 from console.supervisor.options import Options, Problem, parse
+from console.supervisor.prepare import SENTENCE
 
 #: The broker ends its clients' connections and writes what it holds; the web program has nothing to save.
 BROKER_STOP_S = 15.0
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run until told to stop; the exit status: 0 after a stop, 1 when it could not start or go on."""
     try:
         options = parse(arguments)
+        os.umask(0o077)  # whatever any program writes is for this user alone
         checks.data_dir(options.data_dir)
         claim = checks.lock(options.data_dir)
         checks.ports(options)
@@ -105,7 +107,10 @@ class Supervisor:
             self.log.line("up", f"prepare: {line}")
         if process.returncode != 0:
             last = lines[-1] if lines else "no output"
-            raise Problem(f"the preparation {describe(process.returncode or 0)}: {last}")
+            known = process.returncode == SENTENCE
+            raise Problem(
+                last if known else f"the preparation {describe(process.returncode or 0)}: {last}"
+            )
         return str(json.loads(output)["link"])
 
     async def _child(self, program: Program) -> None:

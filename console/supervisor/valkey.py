@@ -127,6 +127,15 @@ def _quoted(path: Path) -> str:
     return f'"{text}"'
 
 
+#: Advice about forking, which a server without persistence never does; and what the supervisor says itself.
+_NOISE = (
+    "Memory overcommit",
+    "Transparent Huge Pages",
+    "Reading config from stdin",
+    "Received SIGTERM",
+    "ready to exit",
+)
+
+
 def _is_noise(line: str) -> bool:
-    """Advice about forking, which a server without persistence never does."""
-    return "Memory overcommit must be enabled" in line or "THP" in line
+    return any(part in line for part in _NOISE)
