@@ -57,11 +57,10 @@ def _give_up_after(sock: Socket, seconds: int) -> None:
 
 
 def read_line(sock: Socket) -> bytes:
-    """One line, read byte by byte so that nothing behind it is taken (INFO, before TLS begins)."""
-    line = bytearray()
-    while not line.endswith(b"\r\n"):
-        line += receive(sock, 1)
-    return bytes(line)
+    """One line and nothing behind it: what follows INFO may be the beginning of TLS."""
+    while (end := sock.recv(65536, socket.MSG_PEEK).find(b"\n")) < 0:
+        pass
+    return receive(sock, end + 1)
 
 
 def receive(sock: Socket, size: int) -> bytes:

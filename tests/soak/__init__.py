@@ -1,0 +1,5 @@
+"""Long and large runs, started by hand: python -m tests.soak churn --minutes 10, python -m tests.soak million.
+
+churn.py     connections that come, stall and die at random beside a flow that must lose nothing
+million.py   a million subscriptions on 9,000 connections
+"""
