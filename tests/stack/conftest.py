@@ -27,12 +27,9 @@ class Tenant:
 
 
 def new_tenant(stack: Stack, name: str, directory: Path) -> Tenant:
-    """Signed in with a link of its own."""
-    console = Console(stack.url)
-    console.sign_in(stack.manage("login_link").strip())
-    namespace = console.create_namespace(name)
-    credential, creds = console.create_credential(namespace, "first", directory)
-    return Tenant(console, namespace, credential, creds)
+    namespace = stack.person.create_namespace(name)
+    credential, creds = stack.person.create_credential(namespace, "first", directory)
+    return Tenant(stack.person, namespace, credential, creds)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.console import Console
 from tests.support.ports import free_ports
 from tests.support.processes import children
 from tests.support.wait import wait_until
@@ -30,6 +31,7 @@ class Stack:
         self.process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._began_at = 0
+        self._person: Console | None = None
 
     @property
     def url(self) -> str:
@@ -50,6 +52,14 @@ class Stack:
         """The one-time sign-in link that the last start printed, "" if none."""
         found = re.findall(r"https?://\S+/sign-in#token=[\w.~:-]+", self.text)
         return str(found[-1]) if found else ""
+
+    @property
+    def person(self) -> Console:
+        """Signed in once, since links are rationed; whoever needs another person signs in by hand."""
+        if self._person is None:
+            self._person = Console(self.url)
+            self._person.sign_in(self.manage("login_link").strip())
+        return self._person
 
     @property
     def text(self) -> str:
