@@ -1,0 +1,215 @@
+"""Authentication by what the configuration names: a token, users with passwords, nkeys; or nobody at all.
+
+Answers  every refusal is 'Authorization Violation' on the wire
+Source   nats-server ``auth.go`` (processClientOrLeafAuthentication), in its order: nkey, certificate, user, token
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from broker.core.auth import Grant, Peer, Refusal
+
+if TYPE_CHECKING:
+    from broker.core.account import Account
+    from broker.core.permissions import Permissions
+    from broker.protocol.ops import ConnectOptions
+
+#: As connz shows a client that came with a token.
+TOKEN_USER: Final = "[REDACTED]"  # noqa: S105 — what is shown instead of one
+_BCRYPT: Final = re.compile(r"\$2[abxy]\$[0-9]{2}\$.*", re.DOTALL)
+#: bcrypt looks at no more of a password.
+_BCRYPT_BYTES: Final = 72
+#: Passwords known to match their hash, so that a reconnecting crowd doesn't pay for bcrypt each time.
+_KNOWN_MAX: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class StaticUser:
+    """``name`` is a user name or a public user nkey; no types in ``connection_types`` = all of them."""
+
+    name: str
+    account: "Account"
+    password: str = field(default="", repr=False)
+    is_nkey: bool = False
+    permissions: "Permissions | None" = None
+    connection_types: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The one user with a password, or the token, of an ``authorization`` block without ``users``."""
+
+    account: "Account"
+    user: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self.user or self.password or self.token)
+
+
+@dataclass(frozen=True, slots=True)
+class StaticRules:
+    """``websocket`` and ``websocket_no_auth_user`` go before the others for WebSocket clients, where given.
+
+    ``certificate_maps``: the names of a verified certificate say who the client is (``verify_and_map``).
+    """
+
+    users: tuple[StaticUser, ...] = ()
+    login: Login | None = None
+    no_auth_user: str = ""
+    certificate_maps: bool = False
+    websocket: Login | None = None
+    websocket_no_auth_user: str = ""
+
+
+class StaticAuthenticator:
+    """Implements ``auth.Authenticator``. Rules are replaced as a whole by a reload."""
+
+    def __init__(self, rules: StaticRules, anonymous: "Account") -> None:
+        """``anonymous`` is everybody's account where no credentials are wanted."""
+        self.rules = rules
+        self._anonymous = anonymous
+        self._users = {user.name: user for user in rules.users}
+        self._passwords = _Passwords()
+        self.nonce_required = any(user.is_nkey for user in rules.users)
+        self.auth_required = bool(rules.users or (rules.login and rules.login.wanted))
+
+    @property
+    def announces_auth(self) -> bool:
+        """Whether INFO says auth_required: not where clients without credentials become a user."""
+        return self.auth_required and not self.rules.no_auth_user
+
+    def authenticate(self, options: "ConnectOptions", peer: Peer, now_s: float) -> Grant | Refusal:
+        websocket = self.rules.websocket
+        if peer.connection_type == "WEBSOCKET" and websocket is not None and websocket.wanted:
+            return self._login(options, websocket)
+        if not self.auth_required:
+            return Grant(self._anonymous, "")
+        if self._users:
+            return self._one_of_users(options, peer)
+        assert self.rules.login is not None  # auth_required says so
+        return self._login(options, self.rules.login)
+
+    # Users ------------------------------------------------------------------------------------------
+
+    def _one_of_users(self, options: "ConnectOptions", peer: Peer) -> Grant | Refusal:
+        if options.nkey:
+            return self._by_nkey(options, peer)
+        if self.rules.certificate_maps:
+            return self._by_certificate(peer)
+        if not (options.user or options.password or options.auth_token or options.jwt):
+            return self._without_credentials(peer)
+        user = self._users.get(options.user)
+        if user is None or user.is_nkey:
+            return Refusal("unknown user", user=options.user)
+        if not self._passwords.match(user.password, options.password):
+            return Refusal("wrong password", user=options.user)
+        return _admit(user, peer)
+
+    def _by_nkey(self, options: "ConnectOptions", peer: Peer) -> Grant | Refusal:
+        user = self._users.get(options.nkey)
+        if user is None or not user.is_nkey:
+            return Refusal("unknown nkey", user=options.nkey)
+        if not signed(options.nkey, peer.nonce, options.sig):
+            return Refusal("the nonce's signature doesn't verify", user=options.nkey)
+        return _admit(user, peer)
+
+    def _by_certificate(self, peer: Peer) -> Grant | Refusal:
+        for name in peer.certificate_names:
+            user = self._users.get(name)
+            if user is not None and not user.is_nkey:
+                return _admit(user, peer)
+        return Refusal("no user has a name of the client's certificate")
+
+    def _without_credentials(self, peer: Peer) -> Grant | Refusal:
+        name = self.rules.no_auth_user
+        if peer.connection_type == "WEBSOCKET":
+            name = self.rules.websocket_no_auth_user or name
+        user = self._users.get(name)
+        if user is None:
+            return Refusal("no credentials")
+        return _admit(user, peer)
+
+    # One login --------------------------------------------------------------------------------------
+
+    def _login(self, options: "ConnectOptions", login: Login) -> Grant | Refusal:
+        if login.token:
+            if self._passwords.match(login.token, options.auth_token):
+                return Grant(login.account, TOKEN_USER)
+            return Refusal("wrong token" if options.auth_token else "no token")
+        same_user = hmac.compare_digest(login.user.encode(), options.user.encode())
+        if same_user and self._passwords.match(login.password, options.password):
+            return Grant(login.account, login.user)
+        return Refusal("wrong user or password", user=options.user)
+
+
+def _admit(user: StaticUser, peer: Peer) -> Grant | Refusal:
+    types = user.connection_types
+    if types and peer.connection_type not in types:
+        return Refusal(
+            f"connections of type {peer.connection_type} are not allowed", user=user.name
+        )
+    return Grant(user.account, user.name, user.permissions)
+
+
+def signed(nkey: str, nonce: bytes, signature: str) -> bool:
+    """Whether ``signature`` (base64, URL or standard alphabet, padded or not) is the nkey's over the nonce's text."""
+    from broker.identity import nkeys
+
+    if not nonce or not signature:
+        return False
+    text = signature.translate(str.maketrans("+/", "-_")).rstrip("=")
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        return False
+    return nkeys.verify(nkey, nonce, raw)
+
+
+def bcrypted(password: str) -> bool:
+    """True for a configured password that is a bcrypt hash."""
+    return _BCRYPT.fullmatch(password) is not None
+
+
+class _Passwords:
+    """Compares what was configured with what came, in constant time; bcrypt's answers are remembered when right."""
+
+    __slots__ = ("_key", "_known")
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+        self._known: set[bytes] = set()
+
+    def match(self, configured: str, given: str) -> bool:
+        if not bcrypted(configured):
+            return hmac.compare_digest(configured.encode(), given.encode("utf-8", "replace"))
+        mark = self._mark(configured, given)
+        if mark in self._known:
+            return True
+        if not _check_bcrypt(configured, given):
+            return False
+        if len(self._known) >= _KNOWN_MAX:
+            self._known.clear()
+        self._known.add(mark)
+        return True
+
+    def _mark(self, configured: str, given: str) -> bytes:
+        text = configured.encode() + b"\0" + given.encode("utf-8", "replace")
+        return hashlib.blake2b(text, key=self._key, digest_size=32).digest()
+
+
+def _check_bcrypt(configured: str, given: str) -> bool:
+    import bcrypt
+
+    try:
+        return bcrypt.checkpw(given.encode("utf-8", "replace")[:_BCRYPT_BYTES], configured.encode())
+    except ValueError:  # a hash that is none
+        return False
