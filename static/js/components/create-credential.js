@@ -1,0 +1,61 @@
+// The dialog that creates a credential: name, permissions, lifetime.
+import { html, useState } from "../lib/preact.js";
+import { post, url } from "../lib/http.js";
+import { keepCreated } from "../state/created.js";
+import { Dialog } from "./dialog.js";
+import { Area, Choices, FormError, Input, Select, SubmitButton, useSubmit } from "./form.js";
+
+const PRESETS = [
+  ["full", "Full", "Publish and subscribe to every subject"],
+  ["publish", "Publish only", "Sends; reads nothing but replies to its own requests"],
+  ["subscribe", "Subscribe only", "Reads; can't publish anything"],
+  ["custom", "Custom", "Lists of subjects to allow and to deny"],
+];
+const DAY_S = 86_400;
+const LIFETIMES = [["3600", "1 hour"], [`${DAY_S}`, "1 day"], [`${30 * DAY_S}`, "30 days"], [`${90 * DAY_S}`, "90 days"], [`${365 * DAY_S}`, "1 year"], ["", "Never expires"]];
+const NOTHING = { allow: [], deny: [] };
+
+const lines = (text) => text.split(/[\s,]+/).filter(Boolean);
+
+/** What the API takes; null = everything. Publish-only keeps the inboxes, without which no request gets its answer. */
+export function permissionsOf(preset, custom) {
+  if (preset === "full") return null;
+  if (preset === "publish") return { publish: NOTHING, subscribe: { allow: ["_INBOX.>"], deny: [] } };
+  if (preset === "subscribe") return { publish: { allow: [], deny: [">"] }, subscribe: NOTHING };
+  return {
+    publish: { allow: lines(custom.pubAllow), deny: lines(custom.pubDeny) },
+    subscribe: { allow: lines(custom.subAllow), deny: lines(custom.subDeny) },
+  };
+}
+
+function Custom({ custom, setCustom, wrong }) {
+  const area = (name, label, placeholder) => html`<${Area} label=${label} rows="2" placeholder=${placeholder} value=${custom[name]} onValue=${(value) => setCustom({ ...custom, [name]: value })} />`;
+  return html`<div class="form-row">${area("pubAllow", "Publish: allow", "orders.>")}${area("pubDeny", "Publish: deny", "orders.internal.>")}
+    ${area("subAllow", "Subscribe: allow", "_INBOX.>\norders.*.paid")}${area("subDeny", "Subscribe: deny", "")}</div>
+    <p class="dim">Subjects with * and &gt;, one a line. An empty allow list allows every subject that isn't denied. Requests need <span class="mono">_INBOX.></span> under subscribe.</p>
+    ${wrong && html`<span class="wrong" role="alert">${wrong}</span>`}`;
+}
+
+export function CreateCredential({ namespace, close, done }) {
+  const [name, setName] = useState("");
+  const [preset, setPreset] = useState("full");
+  const [lifetime, setLifetime] = useState(`${90 * DAY_S}`);
+  const [custom, setCustom] = useState({ pubAllow: "", pubDeny: "", subAllow: "", subDeny: "" });
+  const form = useSubmit(async () => {
+    const permissions = permissionsOf(preset, custom);
+    const body = { name: name.trim(), expires_in_s: lifetime ? Number(lifetime) : null, ...(permissions && { permissions }) };
+    keepCreated(namespace.id, await post(url`/api/namespaces/${namespace.id}/credentials`, body));
+    close();
+    done();
+  });
+  const wrongPermissions = Object.entries(form.fields).find(([field]) => field.startsWith("permissions"))?.[1];
+  return html`<${Dialog} title="New credential" onClose=${() => !form.busy && close()}><form class="form" onSubmit=${form.submit}>
+    <${Input} label="Name" hint="What uses it: a program, a person, a machine" wrong=${form.fields.name} required maxlength="64" autofocus autocomplete="off" spellcheck=${false}
+      placeholder="checkout-api" value=${name} onValue=${setName} />
+    <${Choices} label="May" name="preset" value=${preset} onValue=${setPreset} options=${PRESETS} />
+    ${preset === "custom" && html`<${Custom} custom=${custom} setCustom=${setCustom} wrong=${wrongPermissions} />`}
+    <${Select} label="Lifetime" hint="An expired credential is refused, and its live connections are closed." wrong=${form.fields.expires_in_s} value=${lifetime} onValue=${setLifetime} options=${LIFETIMES} />
+    <${FormError} form=${form} shown=${["name", "expires_in_s"]} />
+    <div class="actions"><button type="button" class="btn" onClick=${close} disabled=${form.busy}>Cancel</button><${SubmitButton} form=${form}>Create credential<//></div>
+  </form><//>`;
+}

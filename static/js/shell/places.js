@@ -1,0 +1,15 @@
+// Where one can go: the rail, the breadcrumbs, the palette and the titles all read this.
+import { url } from "../lib/http.js";
+
+/** Pages of a namespace: [last part of the path, words, icon, key after "g", group]. */
+export const NAMESPACE_PAGES = [
+  ["overview", "Overview", "overview", "o", ""],
+  ["live", "Live", "live", "l", ""],
+  ["credentials", "Credentials", "credentials", "c", "Access"],
+  ["connections", "Connections", "connections", "n", "Access"],
+  ["activity", "Activity", "activity", "a", "Access"],
+  ["settings", "Settings", "settings", "s", "Access"],
+];
+
+export const namespacePath = (id, page = "overview") => url`/namespaces/${id}/${page}`;
+export const membersPath = (projectId) => url`/projects/${projectId}/members`;
