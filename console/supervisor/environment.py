@@ -9,6 +9,7 @@ import fcntl
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +20,9 @@ from pathlib import Path
 from console.supervisor import requirements
 
 Say = Callable[[str], None]
+
+#: With less than this many bytes free, a failure is the disk's, whatever the tool says.
+FREE_MIN = 8 << 20
 
 _PIP = [
     "-m",
@@ -113,10 +117,14 @@ class Environment:
         )  # fmt: skip
         assert process.stdout is not None
         output = []
-        for line in process.stdout:
-            output.append(line)
-            if progress := condense(line):
-                self._say(f"  {progress}")
+        try:
+            for line in process.stdout:
+                output.append(line)
+                if progress := condense(line):
+                    self._say(f"  {progress}")
+        except BaseException:  # Ctrl-C here doesn't always reach pip
+            process.terminate()
+            raise
         if process.wait() != 0:
             raise EnvironmentProblem(explain("".join(output), self.path))
 
@@ -149,7 +157,7 @@ def condense(line: str) -> str:
 
 def explain(output: str, path: Path) -> str:
     """One sentence for what made a step fail, from its output."""
-    if "No space left on device" in output or "Errno 28" in output or "Disk quota" in output:
+    if re.search(r"No space left on device|Errno 28|Disk quota", output) or _free(path) < FREE_MIN:
         return f"The disk that holds {path} is full: free about 300 MB and run the command again."
     if "Read-only file system" in output or "Permission denied" in output:
         return (
@@ -163,6 +171,14 @@ def explain(output: str, path: Path) -> str:
     errors = [line.strip() for line in output.splitlines() if "error" in line.lower()]
     last = errors[-1] if errors else (output.strip().splitlines() or ["no output"])[-1]
     return f"The packages could not be installed: {last}"
+
+
+def _free(path: Path) -> int:
+    """Bytes left where ``path`` is or would be; the tools in between don't always pass the reason on."""
+    try:
+        return shutil.disk_usage(path.parent).free
+    except OSError:
+        return FREE_MIN
 
 
 def _short(file_name: str) -> str:
