@@ -49,6 +49,7 @@ class Login:
     user: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
+    permissions: "Permissions | None" = None
 
     @property
     def wanted(self) -> bool:
@@ -92,7 +93,7 @@ class StaticAuthenticator:
         if peer.connection_type == "WEBSOCKET" and websocket is not None and websocket.wanted:
             return self._login(options, websocket)
         if not self.auth_required:
-            return Grant(self._anonymous, "")
+            return _grant(self._anonymous, "", None)
         if self._users:
             return self._one_of_users(options, peer)
         assert self.rules.login is not None  # auth_required says so
@@ -143,11 +144,11 @@ class StaticAuthenticator:
     def _login(self, options: "ConnectOptions", login: Login) -> Grant | Refusal:
         if login.token:
             if self._passwords.match(login.token, options.auth_token):
-                return Grant(login.account, TOKEN_USER)
+                return _grant(login.account, TOKEN_USER, login.permissions)
             return Refusal("wrong token" if options.auth_token else "no token")
         same_user = hmac.compare_digest(login.user.encode(), options.user.encode())
         if same_user and self._passwords.match(login.password, options.password):
-            return Grant(login.account, login.user)
+            return _grant(login.account, login.user, login.permissions)
         return Refusal("wrong user or password", user=options.user)
 
 
@@ -157,7 +158,12 @@ def _admit(user: StaticUser, peer: Peer) -> Grant | Refusal:
         return Refusal(
             f"connections of type {peer.connection_type} are not allowed", user=user.name
         )
-    return Grant(user.account, user.name, user.permissions)
+    return _grant(user.account, user.name, user.permissions)
+
+
+def _grant(account: "Account", user: str, permissions: "Permissions | None") -> Grant:
+    limits = account.limits
+    return Grant(account, user, permissions, subs=limits.subs, payload=limits.payload)
 
 
 def signed(nkey: str, nonce: bytes, signature: str) -> bool:

@@ -1,0 +1,122 @@
+"""An account: subscriptions and clients wholly apart from every other account's.
+
+``Account.publish`` and ``subscribe`` are for the server's own parts (taps, streams, requests of the system account);
+clients go through ``core.receive``.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from broker.core.message import Message
+from broker.core.options import NO_LIMIT
+from broker.core.stats import Traffic
+from broker.core.sublist import Sublist
+from broker.core.subscription import (
+    ClientSubscription,
+    Deliver,
+    InternalSubscription,
+    Kind,
+    Subscription,
+)
+
+if TYPE_CHECKING:
+    from broker.core.client import Client
+    from broker.core.route import Route
+
+GLOBAL_ACCOUNT = "$G"
+SYSTEM_ACCOUNT = "$SYS"
+
+
+@dataclass(slots=True)
+class AccountLimits:
+    """As an account's claims state them; -1 = without limit. ``subs`` and ``payload`` hold per connection."""
+
+    subs: int = NO_LIMIT
+    payload: int = NO_LIMIT
+    conn: int = NO_LIMIT
+    leaf: int = NO_LIMIT
+
+
+class Account:
+    """``name`` is the account's id: the public key in operator mode, else the configured name."""
+
+    def __init__(
+        self, name: str, random: Callable[[], float], cache_max: int = 1024, is_system: bool = False
+    ) -> None:
+        self.name = name
+        #: For people; "" when the claims have none.
+        self.display_name = ""
+        self.is_system = is_system
+        self.limits = AccountLimits()
+        self.sublist = Sublist(cache_max)
+        self.clients: dict[int, Client] = {}
+        self.stats = Traffic()
+        self.total_connections = 0
+        self.random = random
+        #: Control lines of publishes already understood → where they go; see ``core.receive``.
+        self.routes: dict[bytes, Route] = {}
+        self.routes_max = cache_max
+        #: Rewrites the subject of a client's publish; None when the account has no mappings.
+        self.mapping: Callable[[bytes], bytes] | None = None
+
+    def __repr__(self) -> str:
+        return f"Account({self.name!r}, clients={len(self.clients)}, subscriptions={len(self.sublist)})"
+
+    # Clients ----------------------------------------------------------------------------------------
+
+    @property
+    def connections(self) -> int:
+        return len(self.clients)
+
+    @property
+    def full(self) -> bool:
+        """True when one more connection would be over ``conn``."""
+        return self.limits.conn != NO_LIMIT and len(self.clients) >= self.limits.conn
+
+    def over_limit(self) -> list["Client"]:
+        """The clients that must go for ``conn`` to hold, newest first."""
+        if self.limits.conn == NO_LIMIT:
+            return []
+        newest_first = sorted(self.clients.values(), key=lambda client: client.cid, reverse=True)
+        return newest_first[: max(0, len(newest_first) - self.limits.conn)]
+
+    # Messages ---------------------------------------------------------------------------------------
+
+    def subscribe(
+        self, subject: bytes, callback: Deliver, queue: bytes = b"", kind: Kind = "interest"
+    ) -> InternalSubscription:
+        """Raises ValueError for a subject that can't be subscribed to."""
+        sub = InternalSubscription(subject, callback, queue, kind)
+        if not self.sublist.insert(sub):
+            raise ValueError(f"subject {subject.decode(errors='replace')!r}: not a valid filter")
+        return sub
+
+    def unsubscribe(self, sub: Subscription) -> None:
+        """Idempotent; messages already on their way to it are dropped."""
+        if not sub.closed:
+            sub.closed = True
+            self.sublist.remove(sub)
+
+    def publish(
+        self, subject: bytes, payload: bytes, reply: bytes = b"", header: bytes = b"",
+        publisher: "Client | None" = None,
+    ) -> bool:  # fmt: skip
+        """True when somebody took it. Unlike a client's publish nothing is checked, counted in or answered."""
+        return self.deliver(Message(subject, reply, header, payload, publisher))
+
+    def deliver(self, message: Message) -> bool:
+        return self.sublist.match(message.subject).deliver(message, self.random)
+
+    def on_subscribe(self, sub: ClientSubscription) -> None:
+        """A client of this account has subscribed; imports extend this."""
+
+    def on_unsubscribe(self, sub: ClientSubscription) -> None:
+        """The counterpart of ``on_subscribe``."""
+
+    def has_interest(self, subject: bytes) -> bool:
+        return self.sublist.match(subject).interest
+
+    def client_list(self) -> Iterator["Client"]:
+        """In the order of their registration; the caller may close them on the way."""
+        return iter(tuple(self.clients.values()))

@@ -1,0 +1,330 @@
+"""The state of one connection that speaks NATS: who it is, what it subscribed to, how it ends.
+
+Bytes come in through ``receive`` (see ``core.receive``), leave through ``outbound``; the network end is a ``Wire`` that the
+client only ever tells to go away or to wait. Nothing here raises at what a peer does.
+"""
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from broker.core import handshake, receive
+from broker.core.auth import Grant, Peer
+from broker.core.message import Message
+from broker.core.outbound import Outbound
+from broker.core.permissions import Permissions, Replies
+from broker.core.subscription import ClientSubscription
+from broker.protocol import encoder, errors, ops, parser
+from broker.protocol.errors import Reason
+
+if TYPE_CHECKING:
+    from broker.core.account import Account
+    from broker.core.route import Route
+    from broker.core.server import Server
+
+#: Subscribing in this queue group is the server's own business.
+_SYSTEM_QUEUE: Final = b"_sys_"
+
+
+class Wire(Protocol):
+    """The network end of a client."""
+
+    def finish(self) -> None:
+        """Send what ``outbound`` holds, then end the connection."""
+
+    def abort(self) -> None:
+        """End the connection now; what is pending is lost."""
+
+    def flush(self) -> None:
+        """Hand the chunks of ``outbound`` to the transport, unless that is blocked."""
+
+    def hold(self, seconds: float) -> None:
+        """Read nothing for so long."""
+
+
+class Client:
+    """Counters are cumulative; ``start_s``, ``last_activity_s`` and ``stop_s`` are Unix seconds, ``due`` monotonic ones."""
+
+    __slots__ = (
+        "account", "auth_due_s", "awaits_connect", "cid", "closed", "connected", "expiry_due_s", "first_pong_sent", "grant",
+        "headers", "hides", "in_bytes", "in_msgs", "last_activity_s", "max_payload", "max_subs", "options",
+        "out_bytes", "out_msgs", "outbound", "peer", "permissions", "ping_due_s", "pings_out", "ping_sent_s",
+        "reason", "replies", "route", "routes", "rtt_s", "server", "stalls", "start_s", "stop_s", "subs", "tail",
+        "tail_needs", "takes_direct", "takes_routes", "wire", "write_due_s",
+    )  # fmt: skip
+
+    def __init__(
+        self, server: "Server", cid: int, peer: Peer, wire: Wire, account: "Account"
+    ) -> None:
+        options = server.options
+        self.server = server
+        self.cid = cid
+        self.peer = peer
+        self.wire = wire
+        self.account = account
+        self.outbound = Outbound(self, options.max_pending)
+        self.options = ops.DEFAULTS
+        #: None until an authenticator granted something; without authentication it stays None.
+        self.grant: Grant | None = None
+        self.permissions: Permissions | None = None
+        self.replies: Replies | None = None
+        #: True while delivered subjects are held against the user's deny list.
+        self.hides = False
+        self.headers = False
+        self.awaits_connect = server.auth_required
+        self.connected = False
+        self.first_pong_sent = False
+        self.closed = False
+        self.reason = ""
+        self.subs: dict[bytes, ClientSubscription] = {}
+        self.max_payload = options.max_payload
+        self.max_subs = options.max_subscriptions
+        self.tail: bytes | bytearray = b""
+        self.tail_needs = 0
+        self.route: Route | None = None
+        self.routes: dict[bytes, Route] = {}
+        self.takes_routes = False
+        self.takes_direct = True
+        self.in_msgs = self.in_bytes = self.out_msgs = self.out_bytes = self.stalls = 0
+        self.start_s = self.last_activity_s = server.clock.wall_s()
+        self.stop_s = 0.0
+        self.rtt_s: float | None = None
+        self.pings_out = 0
+        self.ping_sent_s = self.ping_due_s = self.auth_due_s = self.expiry_due_s = (
+            self.write_due_s
+        ) = 0.0
+
+    def __repr__(self) -> str:
+        return f"Client(cid={self.cid}, account={self.account.name!r}, closed={self.closed})"
+
+    # Receiving --------------------------------------------------------------------------------------
+
+    def receive(self, block: memoryview | bytes) -> None:
+        """Bytes from the peer; everything that follows from them has been queued when this returns."""
+        if not self.closed:
+            self.last_activity_s = self.server.clock.wall_s()
+            receive.receive(self, block)
+
+    def operate(self, kind: int, arguments: bytes) -> None:
+        """One operation other than a publish."""
+        if kind == ops.PING:
+            handshake.ping(self)
+        elif kind == ops.PONG:
+            handshake.pong(self)
+        elif kind == ops.SUB:
+            self._sub(parser.split(arguments))
+        elif kind == ops.UNSUB:
+            self._unsub(parser.split(arguments))
+        elif kind == ops.CONNECT:
+            handshake.connect(self, arguments)
+        elif kind == ops.ERR:
+            self.close(Reason.PARSE_ERROR)
+        elif kind == ops.INFO and not handshake.is_json_object(arguments):
+            self.close(Reason.PROTOCOL_VIOLATION)
+
+    def become_no_auth_user(self) -> bool:
+        """For a peer that doesn't begin with CONNECT where credentials are wanted; False when it was refused."""
+        return handshake.without_connect(self)
+
+    # Publishing -------------------------------------------------------------------------------------
+
+    def may_publish(self, subject: bytes) -> bool:
+        """By its permissions, or as the answer to a message that it received (which uses that up)."""
+        permissions = self.permissions
+        if permissions is None or permissions.may_publish(subject):
+            return True
+        return self.replies is not None and self.replies.use(
+            subject, self.server.clock.monotonic_s()
+        )
+
+    def routes_may_hold(self, subject: bytes) -> bool:
+        """True when ``may_publish`` holds for good."""
+        return self.permissions is None or self.permissions.may_publish(subject)
+
+    def refuse_publish(self, text: str) -> None:
+        self.send_error(text)
+
+    def publish(self, message: Message) -> None:
+        """A publish that passed all checks; answers +OK when verbose, 503 to the reply when nobody listens."""
+        self.count_in(message.size)
+        if self.options.verbose:
+            self.send(encoder.OK)
+        delivered = self.account.deliver(message)
+        if not delivered and message.reply and self.options.no_responders and not self.closed:
+            self._answer_no_responders(message)
+
+    def count_in(self, size: int) -> None:
+        for traffic in (self, self.account.stats, self.server.stats):
+            traffic.in_msgs += 1
+            traffic.in_bytes += size
+
+    def _answer_no_responders(self, message: Message) -> None:
+        for sub in self.account.sublist.match(message.reply).plain:
+            if sub.client is self:
+                header = encoder.no_responders(message.subject)
+                body = encoder.body(b"", header, b"")
+                self.send(b"HMSG %b %b %b" % (message.reply, sub.sid, body))
+                return
+
+    # Subscriptions ----------------------------------------------------------------------------------
+
+    def _sub(self, words: list[bytes]) -> None:
+        """Wire   SUB <subject> [queue] <sid>"""
+        if len(words) not in (2, 3):
+            self.close(Reason.PROTOCOL_VIOLATION)
+            return
+        subject, queue, sid = words[0], words[1] if len(words) == 3 else b"", words[-1]
+        problem = self._sub_problem(subject, queue)
+        if problem:
+            self.send_error(problem)
+            return
+        if sid not in self.subs:
+            sub = ClientSubscription(self, subject, queue, sid)
+            if not self.account.sublist.insert(sub):
+                self.send_error(errors.INVALID_SUBJECT)
+                return
+            self.subs[sid] = sub
+            self._watch_denied(subject)
+            self.account.on_subscribe(sub)
+        if self.options.verbose:
+            self.send(encoder.OK)
+
+    def _sub_problem(self, subject: bytes, queue: bytes) -> str:
+        """The error text, or ""."""
+        permissions = self.permissions
+        denied = permissions is not None and not permissions.may_subscribe(subject, queue)
+        if denied or queue == _SYSTEM_QUEUE:
+            return errors.subscription_violation(subject, queue)
+        tokens = self.server.options.max_subscription_tokens
+        if 0 < tokens < subject.count(b".") + 1:
+            return errors.too_many_tokens(subject)
+        if 0 < self.max_subs <= len(self.subs):
+            return errors.MAX_SUBSCRIPTIONS
+        return ""
+
+    def _watch_denied(self, subject: bytes) -> None:
+        if self.hides or self.permissions is None or not self.permissions.reaches_denied(subject):
+            return
+        self.hides = True
+        self.refresh_shortcuts()
+
+    def _unsub(self, words: list[bytes]) -> None:
+        """Wire   UNSUB <sid> [max]; max counts deliveries since SUB, and is ignored when it is no number."""
+        if len(words) not in (1, 2):
+            self.close(Reason.PROTOCOL_VIOLATION)
+            return
+        sub = self.subs.get(words[0])
+        if sub is not None:
+            limit = parser.size(words[1]) if len(words) == 2 else 0
+            if limit > sub.msgs:
+                sub.max = limit
+                self.account.sublist.invalidate(sub.subject)
+            else:
+                self.unsubscribe(sub)
+        if self.options.verbose:
+            self.send(encoder.OK)
+
+    def unsubscribe(self, sub: ClientSubscription) -> None:
+        """Idempotent."""
+        if not sub.closed:
+            del self.subs[sub.sid]
+            self.account.unsubscribe(sub)
+            self.account.on_unsubscribe(sub)
+
+    def drop_subscriptions(self) -> None:
+        for sub in tuple(self.subs.values()):
+            self.unsubscribe(sub)
+
+    # Sending ----------------------------------------------------------------------------------------
+
+    def refuses(self, message: Message) -> bool:
+        """True for its own messages with echo off, and for subjects that its permissions hide."""
+        if message.publisher is self and not self.options.echo:
+            return True
+        return (
+            self.hides and self.permissions is not None and self.permissions.hides(message.subject)
+        )
+
+    def send_message(self, sub: ClientSubscription, subject: bytes, message: Message) -> None:
+        """``subject`` is what the client shall see, which an import may have changed."""
+        head = sub.head(subject)
+        size = message.size
+        if message.header and self.headers:
+            head, body = b"H" + head, message.body()
+        else:
+            body, size = message.plain_body(), len(message.payload)
+        if message.reply and self.replies is not None:
+            self._grant_reply(message.reply)
+        for traffic in (self, self.account.stats, self.server.stats):
+            traffic.out_msgs += 1
+            traffic.out_bytes += size
+        self.outbound.append(head)
+        self._queue(body, len(head), message.publisher)
+
+    def _grant_reply(self, reply: bytes) -> None:
+        assert self.replies is not None  # the caller looked
+        if self.permissions is None or not self.permissions.may_publish(reply):
+            self.replies.grant(reply, self.server.clock.monotonic_s())
+
+    def send(self, data: bytes) -> None:
+        """Protocol bytes, in order with the messages."""
+        if not self.closed:
+            self._queue(data, 0, None)
+
+    def send_error(self, text: str) -> None:
+        """Wire   -ERR 'text'; the connection stays."""
+        self.send(encoder.error(text))
+
+    def _queue(self, data: bytes, queued: int, publisher: "Client | None") -> None:
+        outbound = self.outbound
+        outbound.append(data)
+        outbound.pending_bytes += queued + len(data)
+        if not outbound.dirty:
+            self.server.mark(outbound)
+        if outbound.pending_bytes > outbound.stall_limit:
+            self.server.over(outbound, publisher)
+
+    # Ending -----------------------------------------------------------------------------------------
+
+    def violate(self, text: str) -> None:
+        self.close(Reason.PROTOCOL_VIOLATION, text)
+
+    def close(self, reason: str, error: str = "") -> None:
+        """``error`` is sent first when there is one; idempotent."""
+        self.server.close_client(self, reason, error)
+
+    # Rights and shortcuts ---------------------------------------------------------------------------
+
+    def set_limits(self, subs: int = -1, payload: int = -1) -> None:
+        """The user's and account's own limits, -1 = none; the server's hold beside them."""
+        options = self.server.options
+        self.max_payload = options.max_payload if payload < 0 else min(payload, options.max_payload)
+        bounds = [n for n in (subs, options.max_subscriptions) if n > 0]
+        self.max_subs = min(bounds, default=0)
+        self.refresh_shortcuts()
+
+    def set_permissions(self, permissions: Permissions | None) -> None:
+        self.permissions = permissions
+        responses = permissions.responses if permissions is not None else None
+        self.replies = Replies(responses) if responses is not None else None
+        self.hides = permissions is not None and any(
+            permissions.reaches_denied(sub.subject) for sub in self.subs.values()
+        )
+        self.refresh_shortcuts()
+
+    def refresh_shortcuts(self) -> None:
+        """Which shortcuts of the data path hold, after anything that they depend on has changed."""
+        account, options = self.account, self.options
+        self.route = None
+        self.takes_routes = (
+            options.echo
+            and not options.verbose
+            and account.mapping is None
+            and not self.awaits_connect
+        )
+        limited = self.permissions is not None and self.permissions.limits_publish
+        shared = self.takes_routes and not limited and self.headers
+        self.routes = account.routes if shared else {}
+        direct = options.echo and not self.hides and self.replies is None
+        if direct != self.takes_direct:
+            self.takes_direct = direct
+            for sub in self.subs.values():
+                account.sublist.invalidate(sub.subject)

@@ -1,0 +1,49 @@
+"""One message on its way to subscriptions that need more than its bytes in the outbound buffer."""
+
+from typing import TYPE_CHECKING
+
+from broker.protocol import encoder
+
+if TYPE_CHECKING:
+    from broker.core.client import Client
+
+
+class Message:
+    """``header`` is the raw NATS/1.0 block or empty; ``payload`` never includes it. All fields are ``bytes`` slices
+    that may be kept. ``publisher`` is None for what the server publishes itself."""
+
+    __slots__ = ("_body", "_plain_body", "header", "payload", "publisher", "reply", "subject")
+
+    def __init__(
+        self,
+        subject: bytes,
+        reply: bytes,
+        header: bytes,
+        payload: bytes,
+        publisher: "Client | None" = None,
+        body: bytes | None = None,
+    ) -> None:
+        self.subject = subject
+        self.reply = reply
+        self.header = header
+        self.payload = payload
+        self.publisher = publisher
+        self._body = body
+        self._plain_body = None if header else body
+
+    @property
+    def size(self) -> int:
+        """Header and payload, the unit of all byte counters."""
+        return len(self.header) + len(self.payload)
+
+    def body(self) -> bytes:
+        """What follows the head for a client that takes headers; see ``encoder.body``."""
+        if self._body is None:
+            self._body = encoder.body(self.reply, self.header, self.payload)
+        return self._body
+
+    def plain_body(self) -> bytes:
+        """What follows the head for a client without headers: the header is taken out."""
+        if self._plain_body is None:
+            self._plain_body = encoder.body(self.reply, b"", self.payload)
+        return self._plain_body

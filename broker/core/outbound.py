@@ -1,0 +1,68 @@
+"""What a client shall be sent: pending bytes, the slow-consumer limit and the stall gate.
+
+The data path appends to ``chunks`` and adds up ``pending_bytes`` once per run of messages; the network end takes all of
+it once per turn. While the transport can't take more, chunks stay here, where ``max_pending`` sees them.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from broker.core.client import Client
+
+#: A receiver with more than this share of max_pending holds its publishers back.
+STALL_SHARE = 0.75
+#: Waiting chunks are joined to one when there are more, so that small messages don't cost an object each.
+_COMPACT_CHUNKS = 4096
+
+
+class Outbound:
+    """``pending_bytes`` is what the kernel doesn't have yet: what is here and ``in_transport``."""
+
+    __slots__ = (
+        "append", "blocked", "chunks", "client", "dirty", "held", "in_transport", "limit", "pending_bytes",
+        "stall_limit",
+    )  # fmt: skip
+
+    def __init__(self, client: "Client", max_pending: int) -> None:
+        self.client = client
+        self.limit = max_pending
+        self.stall_limit = int(max_pending * STALL_SHARE)
+        self.chunks: list[bytes] = []
+        #: ``chunks.append``; the list is the same for life, so that lanes may keep this.
+        self.append = self.chunks.append
+        #: Earlier chunks, joined while the transport was blocked; None as long as it never was.
+        self.held: list[bytes] | None = None
+        self.pending_bytes = 0
+        self.in_transport = 0
+        #: True while the transport wants nothing more.
+        self.blocked = False
+        #: True while the client stands in the server's list of those to write.
+        self.dirty = False
+
+    def take(self) -> list[bytes]:
+        """All chunks, for the transport; they are its business from now on."""
+        taken = self.chunks.copy()
+        self.chunks.clear()
+        if self.held:
+            taken = self.held + taken
+            self.held = None
+        self.pending_bytes = self.in_transport
+        return taken
+
+    def keep(self) -> None:
+        """The transport is blocked: hold the chunks in as few objects as possible."""
+        if len(self.chunks) > _COMPACT_CHUNKS:
+            self.held = self.held or []
+            self.held.append(b"".join(self.chunks))
+            self.chunks.clear()
+
+    def set_in_transport(self, size: int) -> None:
+        """How much the transport holds; 0 when it has drained."""
+        self.pending_bytes += size - self.in_transport
+        self.in_transport = size
+
+    def drop(self) -> None:
+        """Nothing of it will be sent."""
+        self.chunks.clear()
+        self.held = None
+        self.pending_bytes = self.in_transport

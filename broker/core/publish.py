@@ -1,0 +1,134 @@
+"""The careful way: one operation at a time, each rule in the order in which nats-server applies it.
+
+Here are all operations but publishes whose control line is known as a Route (``core.receive``), and the making of
+Routes. What a client may not publish is answered here.
+Source   nats-server ``parser.go``, ``client.go`` (processPub, processHeaderPub, processInboundClientMsg)
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from broker.core.message import Message
+from broker.core.route import LINE_MAX, Route
+from broker.protocol import errors, ops, parser
+from broker.protocol.errors import Reason
+from broker.protocol.subject import is_valid_literal
+
+if TYPE_CHECKING:
+    from broker.core.client import Client
+
+_CRLF: Final = b"\r\n"
+#: Replies to these belong to the server: mapped service replies, gateways, JetStream acknowledgements.
+_RESERVED_REPLIES: Final = (b"_R_.", b"_GR_.", b"$JS.ACK.")
+#: Nobody but the server publishes here.
+_RESERVED_SUBJECTS: Final = (b"$NRG.", b"_GR_.")
+#: Routes of a client that can't share its account's: with publish permissions, or without headers.
+_OWN_ROUTES_MAX: Final = 64
+
+#: Subject, reply, size of the header, size of header and payload.
+Publish = tuple[bytes, bytes, int, int]
+
+
+def one_operation(client: "Client", data: bytes, pos: int) -> int:
+    """Where the next operation begins; ``pos`` itself when there is a Route for it now; -1 when this block is done."""
+    if client.awaits_connect and data[pos] not in b"cC" and not client.become_no_auth_user():
+        return -1
+    kind, start, end = parser.read(data, pos)
+    if kind == parser.BAD:
+        client.violate(errors.UNKNOWN_OPERATION)
+        return -1
+    limit = client.server.options.max_control_line
+    if kind == parser.NEED:
+        client.tail = parser.shorten(data, pos, end, start)
+        if start >= 0 and len(data) - start > limit and end not in parser.UNBOUNDED:
+            client.close(Reason.MAX_CONTROL_LINE, errors.MAX_CONTROL_LINE)
+        return -1
+    arguments = parser.arguments(data, start, end)
+    if len(arguments) > limit and kind not in parser.UNBOUNDED:
+        client.close(Reason.MAX_CONTROL_LINE, errors.MAX_CONTROL_LINE)
+        return -1
+    if kind in (ops.PUB, ops.HPUB):
+        return _publish(client, data, pos, end + 1, kind, arguments)
+    client.operate(kind, arguments)
+    return -1 if client.closed else end + 1
+
+
+def keep_or_refuse(client: "Client", data: bytes, pos: int, stop: int) -> None:
+    """The publish at ``pos``, whose payload ends at ``stop``, isn't complete, or doesn't end as it must."""
+    if _CRLF.startswith(data[stop : stop + 2]):
+        client.tail = data[pos:]
+        client.tail_needs = stop + 2 - pos
+    else:
+        client.violate(errors.UNKNOWN_OPERATION)
+
+
+def _publish(
+    client: "Client", data: bytes, pos: int, start: int, kind: int, arguments: bytes
+) -> int:
+    parsed = _parse(client, kind, parser.split(arguments))
+    if parsed is None:
+        client.close(Reason.PROTOCOL_VIOLATION)
+        return -1
+    subject, reply, header_size, size = parsed
+    if size > client.max_payload:
+        client.close(Reason.MAX_PAYLOAD, errors.MAX_PAYLOAD)
+        return -1
+    stop = start + size
+    if data[stop : stop + 2] != _CRLF:
+        keep_or_refuse(client, data, pos, stop)
+        return -1
+    valid = is_valid_literal(subject)
+    if client.options.pedantic and not valid:
+        client.send_error(errors.INVALID_PUBLISH_SUBJECT)
+    if client.account.mapping is not None:
+        subject = client.account.mapping(subject)
+    if not _allowed(client, subject, reply):
+        client.count_in(size)
+    elif valid and not reply and _add_route(client, data[pos:start], subject, header_size, size):
+        return pos
+    else:
+        middle = start + header_size
+        client.publish(Message(subject, reply, data[start:middle], data[middle:stop], client))
+    return -1 if client.closed else stop + 2
+
+
+def _parse(client: "Client", kind: int, words: list[bytes]) -> Publish | None:
+    """None for what nats-server closes the connection over without a word."""
+    with_header = kind == ops.HPUB
+    if with_header and not client.headers:
+        return None
+    numbers = 2 if with_header else 1
+    if len(words) not in (numbers + 1, numbers + 2):
+        return None
+    header_size = parser.size(words[-2]) if with_header else 0
+    size = parser.size(words[-1])
+    if header_size < 0 or size < 0 or header_size > size:
+        return None
+    reply = words[1] if len(words) == numbers + 2 else b""
+    return words[0], reply, header_size, size
+
+
+def _allowed(client: "Client", subject: bytes, reply: bytes) -> bool:
+    if subject.startswith(_RESERVED_SUBJECTS) or not client.may_publish(subject):
+        client.refuse_publish(errors.publish_violation(subject))
+        return False
+    if reply and reply.startswith(_RESERVED_REPLIES):
+        client.refuse_publish(errors.reply_violation(reply))
+        return False
+    return True
+
+
+def _add_route(client: "Client", line: bytes, subject: bytes, header_size: int, size: int) -> bool:
+    """False when the client takes no routes, or the line isn't written in the one way that MSG repeats."""
+    if not client.takes_routes or len(line) > LINE_MAX or not client.routes_may_hold(subject):
+        return False
+    with_header = line[:1] in b"hH"
+    sizes = b"%d %d\r\n" % (header_size, size) if with_header else b"%d\r\n" % size
+    if not line.endswith(b" " + sizes) or (with_header and not header_size):
+        return False
+    route = Route(line, len(line) - len(sizes), subject, header_size, size)
+    route.use(client.account.sublist.match(subject))
+    shared = client.routes is client.account.routes
+    if len(client.routes) >= (client.account.routes_max if shared else _OWN_ROUTES_MAX):
+        client.routes.clear()
+    client.routes[line] = route
+    return True

@@ -1,0 +1,356 @@
+"""Everything that the clients of one server share: options, accounts, totals, timers, the record of the gone.
+
+Whoever wants to know what happens appends a callable to one of the ``on_…`` lists; it is called in the middle of that
+event, must be quick and must not raise.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from random import Random
+from typing import Any, Final
+
+from broker import NATS_VERSION
+from broker.core import handshake
+from broker.core.account import GLOBAL_ACCOUNT, Account
+from broker.core.auth import Authenticator, ConnectionType, Grant, Peer, Refusal
+from broker.core.client import Client, Wire
+from broker.core.clock import Clock, SystemClock, system_random
+from broker.core.closed import ClosedClient, closed_client
+from broker.core.options import ServerOptions
+from broker.core.outbound import Outbound
+from broker.core.stats import ServerStats
+from broker.core.timers import Timers
+from broker.protocol import encoder, errors
+from broker.protocol.errors import Reason
+
+#: How long a publisher isn't read when one of its receivers is behind.
+STALL_S: Final = 0.005
+#: A connection that never CONNECTs is pinged after an interval like any other; RTT is measured again this often.
+_RTT_INTERVAL_S: Final = 3600.0
+
+
+class Server:
+    """``server_id`` is an nkey of kind server; INFO and monitoring show it. All state lives in one thread.
+
+    ``wake`` is called when the first client since the last turn has something to be written: the network end then
+    takes ``take_dirty``. ``rearm`` is called when the earliest timer changed.
+    """
+
+    #: JetStream's API level, as INFO has it.
+    API_LEVEL = 5
+
+    def __init__(
+        self,
+        options: ServerOptions,
+        server_id: str,
+        *,
+        authenticator: Authenticator | None = None,
+        clock: Clock | None = None,
+        random: Random | None = None,
+    ) -> None:
+        self.options = options
+        self.server_id = server_id
+        self.authenticator = authenticator
+        self.clock: Clock = clock or SystemClock()
+        self.random = (random or system_random()).random
+        self.stats = ServerStats()
+        self.start_s = self.clock.wall_s()
+        self.accounts: dict[str, Account] = {}
+        self.global_account = self.add_account(GLOBAL_ACCOUNT)
+        #: None where no system account is configured.
+        self.system_account: Account | None = None
+        self.clients: dict[int, Client] = {}
+        self.closed_clients: deque[ClosedClient] = deque(maxlen=options.max_closed_clients or None)
+        self.timers = Timers()
+        self.lame_duck = False
+        self.wake: Callable[[], None] = _nothing
+        self.rearm: Callable[[float], None] = _ignore
+        self.on_connect: list[Callable[[Client], None]] = []
+        self.on_disconnect: list[Callable[[Client], None]] = []
+        self.on_auth_refused: list[Callable[[Client, Refusal], None]] = []
+        self.on_slow_consumer: list[Callable[[Client], None]] = []
+        #: A limit turned the client away or closed it; the text is the -ERR.
+        self.on_limit: list[Callable[[Client, str], None]] = []
+        self._dirty: list[Outbound] = []
+        self._last_cid = 0
+
+    # Accounts ---------------------------------------------------------------------------------------
+
+    def add_account(self, name: str, is_system: bool = False) -> Account:
+        """The account of that name; made when there is none."""
+        account = self.accounts.get(name)
+        if account is None:
+            account = Account(name, self.random, self.options.match_cache_max, is_system)
+            self.accounts[name] = account
+            if is_system:
+                self.system_account = account
+        return account
+
+    def remove_account(self, name: str, reason: str = Reason.MISSING_ACCOUNT) -> int:
+        """Closes its clients; how many there were. Unknown names are ignored."""
+        account = self.accounts.pop(name, None)
+        if account is None:
+            return 0
+        clients = tuple(account.clients.values())
+        for client in clients:
+            self.close_client(client, reason)
+        return len(clients)
+
+    def enforce_connection_limit(self, account: Account) -> int:
+        """After ``account.limits`` changed: closes the newest connections that are too many; how many."""
+        surplus = account.over_limit()
+        for client in surplus:
+            self._limit(client, Reason.MAX_ACCOUNT_CONNECTIONS, errors.MAX_ACCOUNT_CONNECTIONS)
+        return len(surplus)
+
+    # Clients come -----------------------------------------------------------------------------------
+
+    @property
+    def auth_required(self) -> bool:
+        return self.authenticator is not None and self.authenticator.auth_required
+
+    def next_cid(self) -> int:
+        self._last_cid += 1
+        return self._last_cid
+
+    def accept(self, peer: Peer, wire: Wire, *, greet: bool = True) -> Client:
+        """A new connection; with ``greet`` it is sent INFO. It may be closed already when this returns.
+
+        ``peer.nonce`` must be set where the authenticator wants one. Without ``greet`` (TLS first) call
+        ``greet_client`` once the peer can read.
+        """
+        client = Client(self, self.next_cid(), peer, wire, self.global_account)
+        self.stats.total_connections += 1
+        limit = self.options.max_connections
+        over = limit != 0 and len(self.clients) >= limit
+        self.clients[client.cid] = client
+        self.global_account.clients[client.cid] = client
+        if greet:
+            self.greet_client(client)
+        if over:
+            self._limit(client, Reason.MAX_CONNECTIONS, errors.MAX_CONNECTIONS)
+        return client
+
+    def greet_client(self, client: Client) -> None:
+        """Sends INFO and starts the clocks of authentication and pings."""
+        handshake.greet(client)
+        now_s = self.clock.monotonic_s()
+        if client.awaits_connect and not client.connected:
+            client.auth_due_s = now_s + self.options.auth_timeout_s
+            self._remind(client, client.auth_due_s)
+        client.ping_due_s = now_s + self.options.ping_interval_s
+        self._remind(client, client.ping_due_s)
+
+    def start_pings(self, client: Client) -> None:
+        """CONNECT came: the first PING follows soon, for the round-trip time."""
+        client.auth_due_s = 0.0
+        wait_s = min(self.options.ping_interval_s, handshake.FIRST_PING_S)
+        wait_s += self.random() * wait_s * handshake.FIRST_PING_SPREAD
+        client.ping_due_s = self.clock.monotonic_s() + wait_s
+        self._remind(client, client.ping_due_s)
+
+    def register(self, client: Client, grant: Grant) -> bool:
+        """The client becomes what ``grant`` says; False when the account takes no more connections."""
+        account = grant.account
+        if client.cid not in account.clients and account.full:
+            self._limit(client, Reason.MAX_ACCOUNT_CONNECTIONS, errors.MAX_ACCOUNT_CONNECTIONS)
+            return False
+        if account is not client.account:
+            client.drop_subscriptions()
+            client.account.clients.pop(client.cid, None)
+            client.account = account
+            account.clients[client.cid] = client
+        if client.grant is None or client.grant.account is not account:
+            account.total_connections += 1
+        client.grant = grant
+        client.awaits_connect = False
+        client.set_limits(grant.subs, grant.payload)
+        client.set_permissions(grant.permissions)
+        for sub in client.subs.values():
+            account.sublist.invalidate(sub.subject)
+        if grant.expires_at is not None:
+            self._expire_at(client, grant.expires_at)
+        return True
+
+    def refuse(self, client: Client, refusal: Refusal) -> None:
+        self.stats.auth_refused += 1
+        for hook in self.on_auth_refused:
+            hook(client, refusal)
+        self.close_client(client, Reason.AUTHENTICATION_FAILURE, refusal.error)
+
+    def connected(self, client: Client) -> None:
+        for hook in self.on_connect:
+            hook(client)
+
+    # Clients go -------------------------------------------------------------------------------------
+
+    def close_client(
+        self, client: Client, reason: str, error: str = "", *, flush: bool = True
+    ) -> None:
+        """Record, unsubscribe, say why, end the connection. ``flush`` False loses what is pending. Idempotent."""
+        if client.closed:
+            return
+        if error:
+            client.send_error(error)
+        client.reason = reason
+        client.stop_s = self.clock.wall_s()
+        self.closed_clients.append(closed_client(client))
+        client.closed = True
+        client.tail = b""
+        client.drop_subscriptions()
+        client.account.clients.pop(client.cid, None)
+        self.clients.pop(client.cid, None)
+        if flush:
+            client.wire.finish()
+        else:
+            client.outbound.drop()
+            client.wire.abort()
+        for hook in self.on_disconnect:
+            hook(client)
+
+    def _limit(self, client: Client, reason: str, error: str) -> None:
+        for hook in self.on_limit:
+            hook(client, error)
+        self.close_client(client, reason, error)
+
+    def over(self, outbound: Outbound, publisher: Client | None) -> None:
+        """A receiver is behind: over max_pending it is closed, below its publisher waits a moment."""
+        receiver = outbound.client
+        if receiver.closed:
+            return
+        if outbound.pending_bytes > outbound.limit:
+            self.slow_consumer(receiver, Reason.SLOW_CONSUMER_PENDING)
+        elif (
+            publisher is not None
+            and publisher is not receiver
+            and not self.options.no_fast_producer_stall
+        ):
+            publisher.stalls += 1
+            self.stats.stalled_clients += 1
+            publisher.wire.hold(STALL_S)
+
+    def slow_consumer(self, client: Client, reason: str) -> None:
+        """Closed without an -ERR, as it wouldn't read it."""
+        self.stats.slow_consumers += 1
+        client.account.stats.slow_consumers += 1
+        for hook in self.on_slow_consumer:
+            hook(client)
+        self.close_client(client, reason, flush=False)
+
+    # Writing ----------------------------------------------------------------------------------------
+
+    def mark(self, outbound: Outbound) -> None:
+        """``outbound`` has something to write at the end of this turn."""
+        outbound.dirty = True
+        if not self._dirty:
+            self.wake()
+        self._dirty.append(outbound)
+
+    def flush(self) -> None:
+        """Every marked client writes; what they are told meanwhile waits for the next turn."""
+        dirty, self._dirty = self._dirty, []
+        for outbound in dirty:
+            outbound.dirty = False
+            outbound.client.wire.flush()
+
+    # Time -------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Whatever is due by now."""
+        now_s = self.clock.monotonic_s()
+        for cid in self.timers.take_due(now_s):
+            client = self.clients.get(cid)
+            if client is not None:
+                self._due(client, now_s)
+
+    def blocked(self, client: Client) -> None:
+        """The client's transport takes nothing more; write_deadline runs."""
+        now_s = self.clock.monotonic_s()
+        reminded = client.write_due_s > now_s
+        client.write_due_s = now_s + self.options.write_deadline_s
+        if not reminded:
+            self._remind(client, client.write_due_s)
+
+    def _due(self, client: Client, now_s: float) -> None:
+        if 0 < client.auth_due_s <= now_s:
+            self.close_client(client, Reason.AUTHENTICATION_TIMEOUT, errors.AUTHENTICATION_TIMEOUT)
+        elif client.outbound.blocked and client.write_due_s <= now_s:
+            self.slow_consumer(client, Reason.SLOW_CONSUMER_DEADLINE)
+        elif 0 < client.expiry_due_s <= now_s:
+            self._expire(client, now_s)
+        elif 0 < client.ping_due_s <= now_s:
+            self._ping(client, now_s)
+        elif client.outbound.blocked:
+            self._remind(client, client.write_due_s)
+
+    def _expire_at(self, client: Client, wall_s: float) -> None:
+        client.expiry_due_s = self.clock.monotonic_s() + max(0.0, wall_s - self.clock.wall_s())
+        self._remind(client, client.expiry_due_s)
+
+    def _expire(self, client: Client, now_s: float) -> None:
+        """Timers don't hear of a clock that was set, so the wall decides."""
+        grant = client.grant
+        client.expiry_due_s = 0.0
+        if grant is None or grant.expires_at is None:
+            return
+        if grant.expires_at > self.clock.wall_s():
+            self._expire_at(client, grant.expires_at)
+            return
+        self.close_client(client, Reason.AUTHENTICATION_EXPIRED, grant.expiry_error)
+
+    def _ping(self, client: Client, now_s: float) -> None:
+        options = self.options
+        quiet_s = self.clock.wall_s() - client.last_activity_s
+        measured = 0 < client.ping_sent_s and now_s - client.ping_sent_s <= _RTT_INTERVAL_S
+        if quiet_s >= options.ping_interval_s or not measured:
+            if client.pings_out + 1 > options.ping_max:
+                self.stats.stale_connections += 1
+                self.close_client(client, Reason.STALE, errors.STALE_CONNECTION)
+                return
+            client.pings_out += 1
+            client.ping_sent_s = now_s
+            client.send(encoder.PING)
+        client.ping_due_s = now_s + options.ping_interval_s
+        self._remind(client, client.ping_due_s)
+
+    def _remind(self, client: Client, due_s: float) -> None:
+        earliest = self.timers.next_s()
+        self.timers.add(due_s, client.cid)
+        if earliest is None or due_s < earliest:
+            self.rearm(due_s)
+
+    # What it says of itself -------------------------------------------------------------------------
+
+    def info_fields(self, connection_type: ConnectionType = "STANDARD") -> dict[str, Any]:
+        """INFO without the client's own fields, in nats-server's order; absent when false."""
+        o = self.options
+        fields: dict[str, Any] = {
+            "server_id": self.server_id, "server_name": o.server_name or self.server_id,
+            "version": NATS_VERSION, "proto": 1, "git_commit": "", "go": "", "host": o.host, "port": o.port,
+            "headers": not o.no_header_support, "auth_required": self.auth_required,
+            "tls_required": o.tls_required, "tls_verify": o.tls_verify, "tls_available": o.tls_available,
+            "max_payload": o.max_payload, "jetstream": o.jetstream, "ldm": self.lame_duck,
+        }  # fmt: skip
+        urls = o.connect_urls if connection_type == "STANDARD" else o.ws_connect_urls
+        if urls:
+            fields["connect_urls"] = list(urls)
+        kept = ("headers", "max_payload")
+        return {k: v for k, v in fields.items() if v or k in kept}
+
+    def begin_lame_duck(self) -> None:
+        """INFO with ldm to everyone; the application then closes clients over the lame duck duration."""
+        self.lame_duck = True
+        for client in tuple(self.clients.values()):
+            handshake.announce(client)
+
+    def close_all(self, reason: str = Reason.SERVER_SHUTDOWN) -> None:
+        for client in tuple(self.clients.values()):
+            self.close_client(client, reason)
+
+
+def _nothing() -> None:
+    """Stands in until a network end is there."""
+
+
+def _ignore(_due_s: float) -> None:
+    """Stands in until a network end is there."""

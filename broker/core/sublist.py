@@ -1,0 +1,287 @@
+"""All subscriptions of one account, and which of them match a subject.
+
+Subscriptions to literal subjects are found with one dictionary look-up; those with wildcards stand in a trie of
+tokens. Answers are kept per published subject until a subscription that touches them comes or goes: a literal one takes
+out its own subject's answer, a wildcard one all of them (each answer is thrown away at most once, so a storm of
+subscriptions pays for the publishes between, not for itself).
+Limit    ``cache_max`` answers, and WEIGHT_MAX receivers in them
+Source   nats-server ``sublist.go`` for the semantics
+"""
+
+from collections.abc import Iterator
+
+from broker.core.match import Match
+from broker.core.subscription import Subscription
+from broker.protocol.subject import has_wildcards, is_valid_filter, overlaps
+
+#: Receivers in all kept answers together; a head takes some hundred bytes.
+WEIGHT_MAX = 262_144
+#: Up to here a wildcard subscription looks for the answers it touches instead of dropping all.
+_SELECTIVE_MAX = 32
+
+
+class Leaf:
+    """Subscriptions with the same subject; dictionaries for their order and cheap removal."""
+
+    __slots__ = ("plain", "queues")
+
+    def __init__(self) -> None:
+        self.plain: dict[Subscription, None] = {}
+        self.queues: dict[bytes, dict[Subscription, None]] = {}
+
+    def add(self, sub: Subscription) -> None:
+        if sub.queue:
+            self.queues.setdefault(sub.queue, {})[sub] = None
+        else:
+            self.plain[sub] = None
+
+    def discard(self, sub: Subscription) -> None:
+        members = self.queues.get(sub.queue) if sub.queue else self.plain
+        if members is None:
+            return
+        members.pop(sub, None)
+        if sub.queue and not members:
+            del self.queues[sub.queue]
+
+    def __bool__(self) -> bool:
+        return bool(self.plain or self.queues)
+
+    def __iter__(self) -> Iterator[Subscription]:
+        yield from self.plain
+        for members in self.queues.values():
+            yield from members
+
+
+class Node:
+    """One token of wildcard subjects. ``leaf`` ends here, ``rest`` is what ``>`` after this token holds."""
+
+    __slots__ = ("children", "leaf", "rest")
+
+    def __init__(self) -> None:
+        self.children: dict[bytes, Node] = {}
+        self.leaf: Leaf | None = None
+        self.rest: Leaf | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.children or self.leaf or self.rest)
+
+
+class Sublist:
+    """``len`` is the number of subscriptions. ``generation`` grows with every change of them."""
+
+    __slots__ = (
+        "_cache", "_cache_max", "_count", "_literals", "_root", "_weight",
+        "cache_hits", "generation", "inserts", "matches", "removes",
+    )  # fmt: skip
+
+    def __init__(self, cache_max: int = 1024) -> None:
+        self._literals: dict[bytes, Subscription | Leaf] = {}
+        self._root = Node()
+        self._cache: dict[bytes, Match] = {}
+        self._cache_max = cache_max
+        self._weight = 0
+        self._count = 0
+        self.generation = 0
+        self.inserts = self.removes = self.matches = self.cache_hits = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def cache_len(self) -> int:
+        return len(self._cache)
+
+    def match(self, subject: bytes) -> Match:
+        """Who receives a message published to ``subject``; wildcard characters in it are plain text."""
+        self.matches += 1
+        found = self._cache.get(subject)
+        if found is not None:
+            self.cache_hits += 1
+            return found
+        found = self._search(subject)
+        self._remember(found)
+        return found
+
+    def insert(self, sub: Subscription) -> bool:
+        """False when the subject is no valid filter; then nothing changed."""
+        if not is_valid_filter(sub.subject):
+            return False
+        if has_wildcards(sub.subject):
+            self._wildcard_leaf(sub.subject).add(sub)
+        else:
+            self._insert_literal(sub)
+        self._count += 1
+        self.inserts += 1
+        self.invalidate(sub.subject)
+        return True
+
+    def remove(self, sub: Subscription) -> None:
+        """The subscription must have been inserted."""
+        if has_wildcards(sub.subject):
+            self._remove_wildcard(sub)
+        else:
+            self._remove_literal(sub)
+        self._count -= 1
+        self.removes += 1
+        self.invalidate(sub.subject)
+
+    def invalidate(self, subject: bytes) -> None:
+        """Forget answers that a subscription to ``subject`` is or may be part of."""
+        self.generation += 1
+        cache = self._cache
+        if not cache:
+            return
+        if not has_wildcards(subject):
+            self._forget(subject)
+        elif len(cache) <= _SELECTIVE_MAX:
+            for cached in [s for s in cache if overlaps(s, subject)]:
+                self._forget(cached)
+        else:
+            self.invalidate_all()
+
+    def invalidate_all(self) -> None:
+        self.generation += 1
+        for match in self._cache.values():
+            match.stale = True
+        self._cache.clear()
+        self._weight = 0
+
+    def all(self) -> Iterator[Subscription]:
+        """Every subscription, literal ones first."""
+        for held in self._literals.values():
+            if isinstance(held, Leaf):
+                yield from held
+            else:
+                yield held
+        nodes = [self._root]
+        while nodes:
+            node = nodes.pop()
+            nodes.extend(node.children.values())
+            for leaf in (node.leaf, node.rest):
+                yield from leaf or ()
+
+    def overlapping(self, filter_: bytes) -> Iterator[Subscription]:
+        """Subscriptions that some subject of ``filter_`` would reach; looks at each one, so not for the hot path."""
+        return (sub for sub in self.all() if overlaps(sub.subject, filter_))
+
+    # Searching --------------------------------------------------------------------------------------
+
+    def _search(self, subject: bytes) -> Match:
+        plain: list[Subscription] = []
+        queues: dict[bytes, list[Subscription]] = {}
+        held = self._literals.get(subject)
+        if held is not None:
+            _collect(held, plain, queues)
+        if self._root:
+            self._search_wildcards(subject.split(b"."), plain, queues)
+        return Match(subject, plain, (tuple(members) for members in queues.values()))
+
+    def _search_wildcards(
+        self,
+        tokens: list[bytes],
+        plain: list[Subscription],
+        queues: dict[bytes, list[Subscription]],
+    ) -> None:
+        if b"" in tokens:
+            return
+        nodes = [self._root]
+        for token in tokens:
+            deeper = []
+            for node in nodes:
+                if node.rest is not None:
+                    _collect(node.rest, plain, queues)
+                child = node.children.get(token)
+                if child is not None and token != b"*":
+                    deeper.append(child)
+                child = node.children.get(b"*")
+                if child is not None:
+                    deeper.append(child)
+            if not deeper:
+                return
+            nodes = deeper
+        for node in nodes:
+            if node.leaf is not None:
+                _collect(node.leaf, plain, queues)
+
+    # Keeping answers --------------------------------------------------------------------------------
+
+    def _remember(self, match: Match) -> None:
+        self._weight += match.weight
+        if len(self._cache) >= self._cache_max or self._weight > WEIGHT_MAX:
+            self.invalidate_all()
+            self._weight = match.weight
+        self._cache[match.subject] = match
+
+    def _forget(self, subject: bytes) -> None:
+        match = self._cache.pop(subject, None)
+        if match is not None:
+            match.stale = True
+            self._weight -= match.weight
+
+    # Changing ---------------------------------------------------------------------------------------
+
+    def _insert_literal(self, sub: Subscription) -> None:
+        held = self._literals.get(sub.subject)
+        if held is None and not sub.queue:
+            self._literals[sub.subject] = sub
+            return
+        if not isinstance(held, Leaf):
+            leaf = Leaf()
+            if held is not None:
+                leaf.add(held)
+            self._literals[sub.subject] = held = leaf
+        held.add(sub)
+
+    def _remove_literal(self, sub: Subscription) -> None:
+        held = self._literals[sub.subject]
+        if isinstance(held, Leaf):
+            held.discard(sub)
+            if held:
+                return
+        del self._literals[sub.subject]
+
+    def _wildcard_leaf(self, subject: bytes) -> Leaf:
+        node = self._root
+        *tokens, last = subject.split(b".")
+        for token in tokens if last == b">" else (*tokens, last):
+            child = node.children.get(token)
+            if child is None:
+                child = node.children[token] = Node()
+            node = child
+        if last == b">":
+            node.rest = leaf = node.rest or Leaf()
+        else:
+            node.leaf = leaf = node.leaf or Leaf()
+        return leaf
+
+    def _remove_wildcard(self, sub: Subscription) -> None:
+        path: list[tuple[Node, bytes]] = []
+        node = self._root
+        *tokens, last = sub.subject.split(b".")
+        for token in tokens if last == b">" else (*tokens, last):
+            path.append((node, token))
+            node = node.children[token]
+        leaf = node.rest if last == b">" else node.leaf
+        assert leaf is not None  # it was inserted
+        leaf.discard(sub)
+        if leaf:
+            return
+        if last == b">":
+            node.rest = None
+        else:
+            node.leaf = None
+        for parent, token in reversed(path):
+            if parent.children[token]:
+                return
+            del parent.children[token]
+
+
+def _collect(
+    held: Subscription | Leaf, plain: list[Subscription], queues: dict[bytes, list[Subscription]]
+) -> None:
+    if not isinstance(held, Leaf):
+        plain.append(held)
+        return
+    plain.extend(held.plain)
+    for name, members in held.queues.items():
+        queues.setdefault(name, []).extend(members)

@@ -1,0 +1,100 @@
+"""Whoever receives messages: a client's subscription, or an internal one with a callback.
+
+``deliver`` is the only verb; the data path takes a shortcut past it for client subscriptions that are ``direct``
+(see ``core.match``), with the same effect.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from broker.core.message import Message
+
+if TYPE_CHECKING:
+    from broker.core.client import Client
+
+#: Told the message; the answer says whether it counts as delivered (False: a queue group asks its next member).
+Deliver = Callable[[Message], bool | None]
+
+#: ``interest``: an ordinary receiver, ``service``: an import that answers for another account,
+#: ``tap``: sees each message, but nobody is told that somebody listens.
+Kind = Literal["interest", "service", "tap"]
+
+
+class Subscription:
+    """What a sublist holds. ``queue`` is empty for a plain subscription."""
+
+    __slots__ = ("closed", "msgs", "queue", "sid", "subject")
+
+    #: Seen by every message but no interest: never keeps a requester from hearing "no responders".
+    tap = False
+    client: "Client | None" = None
+
+    def __init__(self, subject: bytes, queue: bytes, sid: bytes) -> None:
+        self.subject = subject
+        self.queue = queue
+        self.sid = sid
+        self.msgs = 0
+        self.closed = False
+
+    def deliver(self, message: Message) -> bool:
+        """Hand the message over; False when this subscription doesn't take it."""
+        raise NotImplementedError
+
+    @property
+    def direct(self) -> bool:
+        """True when delivering is nothing but appending bytes to a client."""
+        return False
+
+
+class InternalSubscription(Subscription):
+    """The server's own receiver: tap, stream, request subject. ``callback`` may publish, subscribe and close."""
+
+    __slots__ = ("callback", "kind")
+
+    def __init__(
+        self, subject: bytes, callback: Deliver, queue: bytes = b"", kind: Kind = "interest"
+    ) -> None:
+        super().__init__(subject, queue, b"")
+        self.callback = callback
+        self.kind = kind
+
+    @property
+    def tap(self) -> bool:  # type: ignore[override]
+        return self.kind == "tap"
+
+    def deliver(self, message: Message) -> bool:
+        if self.closed:
+            return False
+        self.msgs += 1
+        return self.callback(message) is not False
+
+
+class ClientSubscription(Subscription):
+    """A SUB of a connection. ``max`` 0 = no auto-unsubscribe, else the number of messages after which it ends."""
+
+    __slots__ = ("client", "max")
+
+    client: "Client"
+
+    def __init__(self, client: "Client", subject: bytes, queue: bytes, sid: bytes) -> None:
+        super().__init__(subject, queue, sid)
+        self.client = client
+        self.max = 0
+
+    @property
+    def direct(self) -> bool:
+        return self.max == 0 and self.client.takes_direct
+
+    def head(self, subject: bytes) -> bytes:
+        """Wire   ``MSG <subject> <sid> ``"""
+        return b"MSG %b %b " % (subject, self.sid)
+
+    def deliver(self, message: Message) -> bool:
+        client = self.client
+        if self.closed or client.refuses(message):
+            return False
+        self.msgs += 1
+        if self.max and self.msgs >= self.max:
+            client.unsubscribe(self)
+        client.send_message(self, message.subject, message)
+        return True

@@ -1,0 +1,36 @@
+"""When something is due: one heap for all clients instead of a timer object each.
+
+An entry is only a reminder to look; what is due is the client's to know, so entries are never taken back and an entry
+of a client that has gone is nothing.
+"""
+
+import heapq
+
+#: Times are rounded up to this, so that many clients share one wake-up.
+GRANULARITY_S = 0.01
+
+
+class Timers:
+    """Monotonic seconds → cid."""
+
+    __slots__ = ("_heap",)
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int]] = []
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def add(self, due_s: float, cid: int) -> None:
+        heapq.heappush(self._heap, (due_s, cid))
+
+    def next_s(self) -> float | None:
+        """When the earliest entry is due; None without entries."""
+        return self._heap[0][0] if self._heap else None
+
+    def take_due(self, now_s: float) -> list[int]:
+        """The cids that are due now, some more than once."""
+        due = []
+        while self._heap and self._heap[0][0] <= now_s:
+            due.append(heapq.heappop(self._heap)[1])
+        return due

@@ -1,0 +1,187 @@
+"""The socket end of one client. Knows asyncio and nothing about NATS.
+
+All connections read into one buffer: on asyncio, on uvloop and under TLS the loop asks for a buffer, fills it and tells
+about it without anything in between, and a client keeps no view of it.
+"""
+
+import asyncio
+import base64
+import logging
+import secrets
+from typing import cast
+
+from broker.core.auth import ConnectionType, Peer
+from broker.core.client import Client
+from broker.core.server import Server
+from broker.protocol.errors import Reason
+
+log = logging.getLogger(__name__)
+
+#: Bytes read at once. More means fewer turns, less means that others wait less.
+READ_SIZE = 256 * 1024
+#: The transport reports itself blocked above this.
+_WRITE_HIGH = 1024 * 1024
+_WRITE_LOW = 256 * 1024
+#: Chunks are handed over unjoined when they are on average at least this large.
+_JOIN_BELOW = 8 * 1024
+#: How long a closing connection may take to read its last bytes.
+_FINISH_S = 2.0
+
+_shared = memoryview(bytearray(READ_SIZE))
+
+
+def nonce() -> bytes:
+    """15 characters; the client signs the text. Source   nats-server ``nkey.go``"""
+    return base64.urlsafe_b64encode(secrets.token_bytes(11)).rstrip(b"=")
+
+
+class Connection(asyncio.BufferedProtocol):
+    """A ``core.client.Wire`` over an asyncio transport.
+
+    Other listeners derive from it: ``begin`` starts the client once the transport carries NATS, ``read`` and ``write``
+    are where bytes may be wrapped.
+    """
+
+    __slots__ = ("_finishing", "_held", "client", "loop", "server", "transport")
+
+    connection_type: ConnectionType = "STANDARD"
+
+    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+        self.server = server
+        self.loop = loop
+        self.client: Client | None = None
+        self.transport: asyncio.Transport | None = None
+        self._held = False
+        self._finishing = False
+
+    # Called by the loop -----------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.attach(cast(asyncio.Transport, transport))
+        self.begin()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _shared
+
+    def buffer_updated(self, nbytes: int) -> None:
+        try:
+            self.read(_shared[:nbytes])
+        except Exception:
+            self._fail()
+
+    def eof_received(self) -> bool | None:
+        if self.client is not None:
+            self.client.close(Reason.CLIENT_CLOSED)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        client = self.client
+        if client is not None:
+            if exc is None:
+                reason = Reason.CLIENT_CLOSED
+            else:
+                reason = (
+                    Reason.WRITE_ERROR if isinstance(exc, BrokenPipeError) else Reason.READ_ERROR
+                )
+            self.server.close_client(client, reason, flush=False)
+
+    def pause_writing(self) -> None:
+        client, transport = self.client, self.transport
+        if client is not None and transport is not None:
+            client.outbound.blocked = True
+            client.outbound.set_in_transport(transport.get_write_buffer_size())
+            self.server.blocked(client)
+
+    def resume_writing(self) -> None:
+        client = self.client
+        if client is not None:
+            client.outbound.blocked = False
+            client.outbound.set_in_transport(0)
+            self.flush()
+
+    # For derived listeners --------------------------------------------------------------------------
+
+    def attach(self, transport: asyncio.Transport) -> None:
+        """Use this transport from now on."""
+        transport.set_write_buffer_limits(high=_WRITE_HIGH, low=_WRITE_LOW)
+        self.transport = transport
+
+    def begin(self, *, greet: bool = True) -> None:
+        """The transport carries NATS from here on: there is a client, and it is sent INFO."""
+        self.client = self.server.accept(self.peer(), self, greet=greet)
+
+    def peer(self) -> Peer:
+        """Who connected, with a nonce where the server wants one signed."""
+        assert self.transport is not None  # attached before it begins
+        name = self.transport.get_extra_info("peername")
+        ip, port = (str(name[0]), int(name[1])) if isinstance(name, tuple) else ("", 0)
+        authenticator = self.server.authenticator
+        wanted = authenticator is not None and authenticator.nonce_required
+        return Peer(ip, port, self.connection_type, nonce() if wanted else b"")
+
+    def read(self, block: memoryview) -> None:
+        """Bytes from the transport; the view is valid only during the call."""
+        if self.client is not None:
+            self.client.receive(block)
+
+    def write(self, transport: asyncio.Transport, chunks: list[bytes]) -> None:
+        """Chunks of NATS bytes for the transport."""
+        if len(chunks) == 1:
+            transport.write(chunks[0])
+            return
+        size = sum(map(len, chunks))
+        if size >= _JOIN_BELOW * len(chunks):
+            transport.writelines(chunks)
+        else:
+            transport.write(b"".join(chunks))
+
+    # core.client.Wire -------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        client, transport = self.client, self.transport
+        if client is None or transport is None or self._finishing:
+            return
+        outbound = client.outbound
+        if outbound.blocked:
+            outbound.keep()
+            return
+        chunks = outbound.take()
+        if chunks:
+            self.write(transport, chunks)
+
+    def finish(self) -> None:
+        client, transport = self.client, self.transport
+        if transport is None:
+            return
+        if client is not None and not self._finishing:
+            chunks = client.outbound.take()
+            if chunks:
+                self.write(transport, chunks)
+        self._finishing = True
+        transport.close()
+        if transport.get_write_buffer_size():
+            self.loop.call_later(_FINISH_S, self.abort)
+
+    def abort(self) -> None:
+        self._finishing = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def hold(self, seconds: float) -> None:
+        if not self._held and self.transport is not None and not self._finishing:
+            self._held = True
+            self.transport.pause_reading()
+            self.loop.call_later(seconds, self._release)
+
+    def _release(self) -> None:
+        self._held = False
+        if self.transport is not None and not self._finishing:
+            self.transport.resume_reading()
+
+    def _fail(self) -> None:
+        """A fault of ours ends this connection, not the server."""
+        log.exception("fault while serving %s", self.client)
+        if self.client is not None:
+            self.server.close_client(self.client, Reason.PROTOCOL_VIOLATION, flush=False)
+        self.abort()

@@ -1,0 +1,39 @@
+"""The turn of the loop: one write per client that has something to be told, and one timer for all that is due."""
+
+import asyncio
+
+from broker.core.server import Server
+from broker.core.timers import GRANULARITY_S
+
+
+class Flusher:
+    """Drives ``server`` from ``loop``; at most one flush and one timer are scheduled at a time."""
+
+    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        server.wake = self._wake
+        server.rearm = self._rearm
+
+    def stop(self) -> None:
+        """Nothing is driven any more; what is marked stays unwritten."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _wake(self) -> None:
+        self._loop.call_soon(self._server.flush)
+
+    def _rearm(self, due_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        wait_s = max(0.0, due_s - self._server.clock.monotonic_s()) + GRANULARITY_S
+        self._timer = self._loop.call_later(wait_s, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._server.tick()
+        due_s = self._server.timers.next_s()
+        if due_s is not None and self._timer is None:
+            self._rearm(due_s)

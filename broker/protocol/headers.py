@@ -1,0 +1,36 @@
+"""The ``NATS/1.0`` header block. Clients' blocks are carried unread; this is for what the server itself looks at.
+
+Wire     NATS/1.0[ status[ description]]\\r\\n (Name: value\\r\\n)* \\r\\n
+Source   ADR-4; nats-server ``sliceHeader``: names compare exactly, white space around the value is trimmed
+"""
+
+PREFIX = b"NATS/1.0\r\n"
+_LINE_END = b"\r\n"
+
+
+def get(header: bytes, name: bytes) -> bytes | None:
+    """The first value of ``name``; None when it isn't there."""
+    at = header.find(b"\r\n%b:" % name)
+    if at < 0:
+        return None
+    start = at + len(name) + 3
+    end = header.find(_LINE_END, start)
+    return header[start : end if end >= 0 else len(header)].strip(b" \t")
+
+
+def build(fields: dict[bytes, bytes]) -> bytes:
+    """A block with these fields in this order; line ends inside a value become spaces."""
+    lines = (b"%b: %b\r\n" % (k, _one_line(v)) for k, v in fields.items())
+    return PREFIX + b"".join(lines) + _LINE_END
+
+
+def with_field(header: bytes, name: bytes, value: bytes) -> bytes:
+    """``header`` (empty allowed) with one more field at its end."""
+    field = b"%b: %b\r\n\r\n" % (name, _one_line(value))
+    if not header:
+        return PREFIX + field
+    return header[:-2] + field if header.endswith(b"\r\n\r\n") else header + field
+
+
+def _one_line(value: bytes) -> bytes:
+    return value.replace(b"\r", b" ").replace(b"\n", b" ")
