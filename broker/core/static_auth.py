@@ -99,6 +99,13 @@ class StaticAuthenticator:
         assert self.rules.login is not None  # auth_required says so
         return self._login(options, self.rules.login)
 
+    def recheck(self, options: "ConnectOptions", peer: Peer) -> Grant | Refusal:
+        """For a client that is in already, after the rules changed: an nkey's signature was checked when it came."""
+        user = self._users.get(options.nkey) if options.nkey else None
+        if user is not None and user.is_nkey:
+            return _admit(user, peer)
+        return self.authenticate(options, peer, 0.0)
+
     # Users ------------------------------------------------------------------------------------------
 
     def _one_of_users(self, options: "ConnectOptions", peer: Peer) -> Grant | Refusal:

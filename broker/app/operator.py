@@ -1,0 +1,45 @@
+"""Operator mode: trusted operators, the accounts' tokens, and the authenticator that goes by them."""
+
+from pathlib import Path
+
+from broker.config.options import Config
+from broker.coordination.claims_store import ClaimsStore, MemoryClaims
+from broker.core.server import Server
+from broker.identity.jwt import JwtError
+from broker.identity.trust import Trust
+
+
+class OperatorError(Exception):
+    """Operator mode can't begin; the sentence names the option."""
+
+
+def trust_of(config: Config) -> Trust:
+    """Raises OperatorError."""
+    try:
+        texts = [_text(entry) for entry in config.operator]
+        return Trust.from_texts(texts) if texts else Trust(keys=config.trusted_keys)
+    except JwtError as error:
+        raise OperatorError(f"error parsing operator JWT: {error}") from error
+
+
+def _text(entry: str) -> str:
+    """An operator's token as it stands in the configuration, or the contents of the file that is named."""
+    if entry.startswith("ey"):
+        return entry
+    try:
+        return Path(entry).read_text()
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise OperatorError(f"error parsing operator JWT: open {entry}: {reason}") from error
+
+
+def claims_of(config: Config) -> ClaimsStore | MemoryClaims:
+    """The resolver. Raises OperatorError."""
+    resolver = config.resolver
+    assert resolver is not None  # ``load`` refuses operator mode without one
+    if resolver.type == "memory":
+        return MemoryClaims(config.resolver_preload)
+    try:
+        return ClaimsStore(Path(resolver.dir), preload=config.resolver_preload)
+    except OSError as error:
+        raise OperatorError(f"resolver dir {resolver.dir}: {error.strerror}") from error

@@ -1,0 +1,103 @@
+"""The program: command line → configuration → a server that runs until it is told to end.
+
+Exit status 0 after a clean end, 1 when the server couldn't start. What is imported here is paid at every start; the
+rest is imported where it is needed first.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from broker import NATS_VERSION
+from broker.config.flags import SIGNALS, TLS_USAGE, USAGE, Flags, UsageError, parse
+
+PROGRAM = "nats-server"
+
+
+def main(arguments: Sequence[str]) -> int:
+    try:
+        flags = parse(arguments)
+    except UsageError as error:
+        sys.stderr.write(f"{_sentence(str(error))}\n")
+        return 1
+    if flags.action == "run":
+        return _run(flags)
+    if flags.action == "test":
+        return _test(flags)
+    if flags.action == "signal":
+        return _signal(flags.get("signal"))
+    texts = {"help": USAGE, "help_tls": TLS_USAGE, "version": f"{PROGRAM}: v{NATS_VERSION}\n"}
+    sys.stdout.write(texts[flags.action])
+    return 0
+
+
+def _sentence(text: str) -> str:
+    """Go's own flag errors stand alone, the server's are preceded by its name."""
+    alone = text.startswith(("flag ", "invalid ", "bad "))
+    return text if alone else f"{PROGRAM}: {text}"
+
+
+def _run(flags: Flags) -> int:
+    from broker.config.load import load
+    from broker.config.table import ConfigError
+
+    try:
+        loaded = load(flags)
+    except ConfigError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 1
+    from broker.app.service import serve
+
+    return serve(flags, loaded)
+
+
+def _test(flags: Flags) -> int:
+    from broker.config.load import load
+    from broker.config.table import ConfigError
+
+    try:
+        loaded = load(flags)
+    except ConfigError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 1
+    path, digest = loaded.config.config_file, loaded.config.config_digest
+    for warning in loaded.warnings:
+        sys.stderr.write(f"{warning}\n")
+    sys.stderr.write(f"{PROGRAM}: configuration file {path} is valid ({digest})\n")
+    return 0
+
+
+# --signal --------------------------------------------------------------------------------------------
+
+_NUMBERS = {
+    "stop": signal.SIGKILL, "quit": signal.SIGINT, "term": signal.SIGTERM,
+    "reopen": signal.SIGUSR1, "reload": signal.SIGHUP, "ldm": signal.SIGUSR2,
+}  # fmt: skip
+
+
+def _signal(command: str) -> int:
+    """``<name>[=<pid or pid file>]``; without a pid there must be just one server to be found."""
+    name, _, target = command.partition("=")
+    if name not in SIGNALS:
+        sys.stderr.write(f'{PROGRAM}: unknown signal "{name}"\n')
+        return 1
+    try:
+        os.kill(_pid(target), _NUMBERS[name])
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 1
+    return 0
+
+
+def _pid(target: str) -> int:
+    from pathlib import Path
+
+    if not target:
+        raise ValueError("--signal needs the process: --signal <signal>=<pid or pid file>")
+    if target.isdigit():
+        return int(target)
+    text = Path(target).read_text().strip()
+    if not text.isdigit():
+        raise ValueError(f"invalid pid file {target}")
+    return int(text)

@@ -1,0 +1,309 @@
+"""One server from its first log line to its last: what is started, in which order, and how it ends."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from broker import NATS_VERSION, __version__
+from broker.app import build, files, logs
+from broker.config.flags import Flags
+from broker.config.load import Loaded
+from broker.config.options import DEFAULT_HOST, PeerConfig
+from broker.core.server import Server
+from broker.identity.nkeys import KeyPair
+from broker.net.connection import Connection
+from broker.net.flusher import Flusher
+from broker.net.sockets import ListenError, open_listener, port_of, show, urls
+from broker.protocol.errors import Reason
+
+log = logging.getLogger("broker")
+
+_SIGNAL_NAMES = {
+    signal.SIGINT: "interrupt", signal.SIGTERM: "terminated", signal.SIGHUP: "hangup",
+    signal.SIGUSR1: "user defined signal 1", signal.SIGUSR2: "user defined signal 2",
+}  # fmt: skip
+#: How long the end waits for coordination and for closing connections.
+_END_S = 2.0
+
+
+class StartError(Exception):
+    """The server can't start; the sentence is for the log."""
+
+
+def serve(flags: Flags, loaded: Loaded) -> int:
+    """Runs until a signal ends it; the exit status."""
+    config = loaded.config
+    try:
+        logs.set_up(
+            file=config.log_file, debug=config.debug, trace=config.trace, times=config.logtime,
+            utc=config.logtime_utc, size_limit=config.log_size_limit, kept=config.log_max_num,
+        )  # fmt: skip
+    except OSError as error:
+        logs.set_up()
+        log.critical("error opening file: open %s: %s", config.log_file, error.strerror)
+        return 1
+    try:
+        _run(Service(flags, loaded))
+    except (StartError, files.FileError) as error:
+        log.critical("%s", error)
+        return 1
+    except KeyboardInterrupt:  # before the loop took over the signals
+        return 0
+    return 0
+
+
+def _run(service: "Service") -> None:
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(service.run())
+        return
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(service.run())
+
+
+class Service:
+    """A running server. ``config`` is what holds now, after reloads too."""
+
+    def __init__(self, flags: Flags, loaded: Loaded) -> None:
+        self.flags = flags
+        self.config = loaded.config
+        self._warnings = loaded.warnings
+        self.server = Server(build.server_options(self.config), KeyPair.generate("server").public)
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._listeners: list[asyncio.Server] = []
+        self._client_listeners: list[asyncio.Server] = []
+        self._addresses: dict[str, list[str]] = {}
+        self._end: asyncio.Event = asyncio.Event()
+        self._flusher: Flusher | None = None
+
+    async def run(self) -> None:
+        self._say_hello()
+        loop = asyncio.get_running_loop()
+        self._flusher = Flusher(self.server, loop)
+        self._handle_signals(loop)
+        self._identify()
+        try:
+            await self._start_listeners()
+            self._write_files()
+            log.info("Server is ready")
+            self._start_coordination()
+            await self._end.wait()
+        finally:
+            await self._stop()
+
+    def end(self) -> None:
+        """Begins the clean end."""
+        self._end.set()
+
+    # Beginning ---------------------------------------------------------------------------------------
+
+    def _say_hello(self) -> None:
+        log.info("Starting nats-server")
+        log.info("  Version:  %s", NATS_VERSION)
+        log.info("  Git:      [%s]", f"wireroom {__version__}")
+        log.info("  Name:     %s", self.config.server_name or self.server.server_id)
+        log.info("  ID:       %s", self.server.server_id)
+        if self.config.config_file:
+            log.info("Using configuration file: %s (%s)", self.config.config_file, self.config.config_digest)
+        for warning in self._warnings:
+            log.warning("%s", warning)
+        if self.config.jetstream.enabled and not self.server.options.jetstream:
+            log.warning("JetStream is not available in this server yet: its settings are ignored")
+
+    def _identify(self) -> None:
+        """Accounts and who may use them."""
+        config, server = self.config, self.server
+        if config.tls is not None or config.websocket.tls is not None:
+            raise StartError("tls: this server can't serve TLS yet; put a TLS proxy before it or leave the block out")
+        if config.https_port:
+            raise StartError("https_port: this server can't serve TLS yet; use http_port")
+        if build.operator_mode(config):
+            from broker.app import operator
+
+            try:
+                operator.install(server, config)
+            except operator.OperatorError as error:
+                raise StartError(str(error)) from error
+            return
+        build.add_accounts(server, config)
+        server.authenticator = build.authenticator(server, config)
+
+    async def _start_listeners(self) -> None:
+        config = self.config
+        if config.http_port or config.https_port:
+            await self._listen_monitoring()
+        if config.websocket.port:
+            await self._listen_websocket()
+        for peer in config.peers.values():
+            if peer.port is not None:
+                await self._listen_peer(peer)
+        await self._listen_clients()
+
+    async def _listen_monitoring(self) -> None:
+        from broker.net.monitoring import Monitor
+
+        config = self.config
+        host, port = config.http_host or DEFAULT_HOST, config.http_port
+        sock = self._open("Can't start monitoring: can't listen to the monitor port", host, port)
+        config.http_host, config.http_port = host, port_of(sock)
+        log.info("Starting http monitor on %s", show(host, port_of(sock)))
+        monitor = Monitor(self.server, config, asyncio.get_running_loop())
+        self._listeners.append(await asyncio.get_running_loop().create_server(monitor.connection, sock=sock))
+        self._addresses["monitoring"] = urls("http", host, port_of(sock))
+
+    async def _listen_websocket(self) -> None:
+        from broker.net.websocket import WebsocketConnection, WebsocketRules
+
+        config, loop = self.config.websocket, asyncio.get_running_loop()
+        sock = self._open("Unable to listen for websocket connections", config.host, config.port)
+        rules = WebsocketRules(
+            same_origin=config.same_origin,
+            allowed_origins=frozenset(config.allowed_origins),
+            compression=config.compression,
+            handshake_timeout_s=config.handshake_timeout,
+            jwt_cookie=config.jwt_cookie,
+            headers=tuple(config.headers.items()),
+        )
+        factory = partial(WebsocketConnection, self.server, loop, rules)
+        self._listeners.append(await loop.create_server(factory, sock=sock))
+        log.info("Listening for websocket clients on ws://%s", show(config.host, port_of(sock)))
+        log.warning("Websocket not configured with TLS. DO NOT USE IN PRODUCTION!")
+        self._addresses["websocket"] = urls("ws", config.host, port_of(sock))
+
+    async def _listen_peer(self, peer: PeerConfig) -> None:
+        """Launchers wait for these ports; whoever connects is turned away."""
+        assert peer.port is not None  # the caller looked
+        sock = self._open(f"Error listening on {peer.kind} port", peer.host, peer.port)
+        listener = await asyncio.get_running_loop().create_server(partial(_Refusal, peer.kind), sock=sock)
+        self._listeners.append(listener)
+        kind = {"leafnodes": "leafnode", "cluster": "route"}.get(peer.kind, peer.kind)
+        log.info("Listening for %s connections on %s", kind, show(peer.host, port_of(sock)))
+        if peer.kind == "cluster":
+            self._addresses["cluster"] = urls("nats", peer.host, port_of(sock))
+
+    def _start_coordination(self) -> None:
+        url = self.config.coordination.url
+        if not url:
+            return
+        from broker.app import coordination
+
+        self._spawn(coordination.run(self.server, self.config), "coordination")
+
+    # Signals -----------------------------------------------------------------------------------------
+
+    def _handle_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        actions = {
+            signal.SIGINT: self.end,
+            signal.SIGTERM: self.end,
+            signal.SIGHUP: self.reload,
+            signal.SIGUSR1: logs.reopen,
+            signal.SIGUSR2: self.lame_duck,
+        }
+        for number, action in actions.items():
+            loop.add_signal_handler(number, self._trapped, number, action)
+
+    def _trapped(self, number: signal.Signals, action: Callable[[], None]) -> None:
+        log.info('Trapped "%s" signal', _SIGNAL_NAMES[number])
+        action()
+
+    def lame_duck(self) -> None:
+        """Take no new clients, tell those that are here, close them one by one, end."""
+        if not self.server.lame_duck:
+            log.info("Entering lame duck mode, stop accepting new clients")
+            for listener in self._client_listeners:
+                listener.close()
+            self.server.begin_lame_duck()
+            self._spawn(self._evict(), "lame duck mode")
+
+    async def _evict(self) -> None:
+        options = self.server.options
+        if self.server.clients:
+            await asyncio.sleep(options.lame_duck_grace_period_s)
+        clients = list(self.server.clients.values())
+        left_s = options.lame_duck_duration_s - options.lame_duck_grace_period_s
+        pause_s = left_s / max(len(clients), 1)
+        log.info("Closing existing clients")
+        for client in clients:
+            self.server.close_client(client, Reason.SERVER_SHUTDOWN)
+            await asyncio.sleep(min(pause_s, 1.0) if len(clients) > 1 else 0)
+        self.end()
+
+    def reload(self) -> None:
+        """SIGHUP: the file read anew; what can't change while running is refused as a whole."""
+        from broker.app.reload import ReloadError, reload
+
+        try:
+            for line in reload(self):
+                log.info("Reloaded: %s", line)
+        except ReloadError as error:
+            log.error("Failed to reload server configuration: %s", error)
+            return
+        log.info("Reloaded server configuration")
+
+    # Beginning, in detail ----------------------------------------------------------------------------
+
+    async def _listen_clients(self) -> None:
+        config, loop = self.config, asyncio.get_running_loop()
+        sock = self._open("Error listening on port", config.host, config.port)
+        self.server.options.port = port_of(sock)
+        factory = partial(Connection, self.server, loop)
+        listener = await loop.create_server(factory, sock=sock)
+        self._client_listeners.append(listener)
+        log.info("Listening for client connections on %s", show(config.host, port_of(sock)))
+        self._addresses["nats"] = urls("nats", config.host, port_of(sock))
+
+    def _open(self, what: str, host: str, port: int) -> socket.socket:
+        try:
+            return open_listener(host, port)
+        except ListenError as error:
+            raise StartError(f"{what}: {error}") from error
+
+    def _write_files(self) -> None:
+        if self.config.pid_file:
+            files.write_pid(self.config.pid_file)
+        if self.config.ports_file_dir:
+            files.write_ports(self.config.ports_file_dir, self._addresses)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s ended: %r", task.get_name(), error, exc_info=error)
+
+    # Ending ------------------------------------------------------------------------------------------
+
+    async def _stop(self) -> None:
+        log.info("Initiating Shutdown...")
+        for listener in (*self._client_listeners, *self._listeners):
+            listener.close()
+        for task in tuple(self.tasks):
+            task.cancel()
+        self.server.close_all(Reason.SERVER_SHUTDOWN)
+        self.server.flush()
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=_END_S)
+        if self._flusher is not None:
+            self._flusher.stop()
+        files.remove(self.config.pid_file, self.config.ports_file_dir)
+        log.info("Server Exiting..")
+
+
+class _Refusal(asyncio.Protocol):
+    """Turns away another server."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        log.warning("%s connection from %s turned away: this server stands alone", self._kind,
+                    transport.get_extra_info("peername"))
+        transport.close()
