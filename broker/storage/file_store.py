@@ -1,0 +1,470 @@
+"""A stream's messages on disk: append-only segments, one commit at a time, space given back as messages go.
+
+A commit's records are: messages as they were staged, then one DELETE with the deleted sequences, then BOUNDS when
+the floor or the last sequence moved otherwise. See ``segment`` for the form and ``recovery`` for what a crash leaves.
+"""
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from broker.storage.disk import Disk
+from broker.storage.jobs import CommitJob, DropJob, EraseJob, RewriteJob, SidecarJob, Write
+from broker.storage.message_index import MessageIndex
+from broker.storage.recovery import DamageReport, recover
+from broker.storage.segment import (
+    BOUNDS,
+    DELETE,
+    GROUP_END,
+    GROUPED,
+    MESSAGE,
+    RECORDS_AT,
+    Head,
+    decode_record,
+    encode_record,
+    filler,
+)  # fmt: skip
+from broker.storage.segment_file import MESSAGE_OVERHEAD_BYTES, RECORD_EXTRA_BYTES, Segment
+from broker.storage.sidecar import Sidecar
+from broker.storage.sidecar import encode as encode_sidecar
+from broker.storage.store import DamagedMessage, Job, Message, StoreFailed
+
+SEGMENT_BYTES_MAX = 16 * 1024 * 1024
+#: A segment is rewritten when more than this share of it can be given back, and at least this share of a full one.
+_REWRITE_SHARE = 0.5
+_REWRITE_SHARE_OF_FULL = 1 / 256
+#: Sealed segments whose files stay open for reading.
+_OPEN_MAX = 8
+
+
+@dataclass(slots=True)
+class _Removals:
+    """What was removed from segments (by id): single messages, or in one go. Until it's committed, the messages may
+    come back, so their bytes stay."""
+
+    seqs: dict[int, list[int]] = field(default_factory=dict)
+    cleared: set[int] = field(default_factory=set)
+
+    def touched(self) -> set[int]:
+        return self.cleared | self.seqs.keys()
+
+    def merge(self, later: "_Removals") -> None:
+        self.cleared |= later.cleared
+        for segment_id, seqs in later.seqs.items():
+            self.seqs.setdefault(segment_id, []).extend(seqs)
+
+
+@dataclass(slots=True)
+class _Staged:
+    """What the next commit will write."""
+
+    writes: list[Write] = field(default_factory=list)
+    #: Sequence → message: readable before it's on disk.
+    messages: dict[int, Message] = field(default_factory=dict)
+    deletes: list[int] = field(default_factory=list)
+    erasures: list[int] = field(default_factory=list)
+    bounds: bool = False
+    grouped: int = 0
+    removals: "_Removals" = field(default_factory=lambda: _Removals())
+
+
+class FileStore:
+    """Implements ``StreamStore``. Opening reads the directory and may take long; it must exist.
+
+    ``random_bytes(n)`` gives the salts. ``reports`` says what was damaged or torn when it was opened.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        directory: str,
+        random_bytes: Callable[[int], bytes],
+        segment_bytes_max: int = SEGMENT_BYTES_MAX,
+    ) -> None:
+        self._disk, self._directory = disk, directory
+        self._random_bytes = random_bytes
+        self._segment_bytes_max = segment_bytes_max
+        found = recover(disk, directory)
+        self.index: MessageIndex = found.index
+        self.reports: list[DamageReport] = found.reports
+        self.error = ""
+        self._segments = found.segments
+        self._by_table = {id(segment.table): segment for segment in found.segments}
+        self._next_id = found.highest_id + 1
+        self._epoch = found.epoch_max + 1
+        self._staged = _Staged()
+        self._in_flight: CommitJob | None = None
+        self._sent = _Staged()
+        #: Commits since the last sync: whether there are any, and what they removed.
+        self._unsynced = False
+        self._unsynced_removals = _Removals()
+        self._committed_floor = self._sent_floor = self.index.first_seq()
+        #: Deleted messages to overwrite: their deletion not synced yet; synced; followed by a later epoch, so
+        #: that a torn overwriting can't be taken for a torn commit.
+        self._erasures_unsynced: list[int] = []
+        self._erasures_synced: list[int] = []
+        self._erasures: list[int] = []
+        self._maintaining: Job | None = None
+        #: Segments from which something was removed since they were last looked at.
+        self._touched: set[int] = {segment.head.segment_id for segment in found.segments}
+        self._committed_seq = self.index.last_seq
+        self._ticket, self._committed_ticket = 1, 0
+        if self._segments:
+            self._segments[-1].epoch_at = self._segments[-1].end
+
+    @property
+    def committed_seq(self) -> int:
+        return self._committed_seq
+
+    @property
+    def ticket(self) -> int:
+        return self._ticket
+
+    @property
+    def committed_ticket(self) -> int:
+        return self._committed_ticket
+
+    # Staging -----------------------------------------------------------------------------------
+
+    def append(
+        self, subject: bytes, header: bytes, payload: bytes, time_ns: int, *,
+        seq: int = 0, expires_ns: int = 0, mark: int = 0, grouped: bool = False,
+    ) -> int:  # fmt: skip
+        index, staged = self.index, self._staged
+        seq = seq or index.last_seq + 1
+        segment = self._active()
+        kind = GROUPED if grouped else MESSAGE
+        record = encode_record(
+            segment.head.salt, kind, self._epoch, seq, time_ns, expires_ns, mark, subject, header, payload
+        )  # fmt: skip
+        index.add(seq, time_ns, subject, len(record) - RECORD_EXTRA_BYTES, segment.end)
+        if expires_ns:
+            index.expires[seq] = expires_ns
+        if mark:
+            index.marks[seq] = mark
+        staged.writes[-1].parts.append(record)
+        staged.messages[seq] = Message(seq, time_ns, subject, header, payload)
+        staged.grouped += grouped
+        segment.end += len(record)
+        return seq
+
+    def end_group(self) -> None:
+        self._control(GROUP_END, self._staged.grouped, 0, self.index.last_seq, b"")
+        self._staged.grouped = 0
+
+    def remove(self, seq: int, *, erase: bool = False) -> bool:
+        if self.error:
+            raise StoreFailed(self.error)
+        found = self.index.remove(seq)
+        if found is None:
+            return False
+        staged = self._staged
+        staged.messages.pop(seq, None)
+        if self.index.first_seq() > seq:
+            staged.bounds = True
+        else:
+            staged.deletes.append(seq)
+        if erase:
+            staged.erasures.append(seq)
+        segment_id = self._by_table[id(found[0])].head.segment_id
+        staged.removals.seqs.setdefault(segment_id, []).append(seq)
+        return True
+
+    def remove_below(self, floor: int) -> int:
+        if self.error:
+            raise StoreFailed(self.error)
+        index = self.index
+        for segment in self._segments:
+            if len(segment.table) and segment.table.seqs[0] < floor:
+                self._staged.removals.cleared.add(segment.head.segment_id)
+        self._staged.bounds = True
+        return index.remove_below(floor)
+
+    def _active(self) -> Segment:
+        """The segment that takes the next record, with a write of the next commit open for it."""
+        if self.error:
+            raise StoreFailed(self.error)
+        staged, segments = self._staged, self._segments
+        if not segments or (segments[-1].end >= self._segment_bytes_max and not staged.grouped):
+            self._roll()
+        elif not staged.writes:
+            staged.writes.append(Write(segments[-1], segments[-1].end))
+        return segments[-1]
+
+    def _roll(self) -> None:
+        index, staged = self.index, self._staged
+        if self._segments:
+            old = self._segments[-1]
+            if not staged.writes:
+                staged.writes.append(Write(old, old.end))
+            staged.writes[-1].sealed_bytes = old.end
+            staged.removals.seqs.setdefault(old.head.segment_id, [])
+        salt = int.from_bytes(self._random_bytes(4), "little")
+        head = Head(self._next_id, self._committed_floor, index.last_seq, salt)
+        self._next_id += 1
+        segment = Segment(self._disk, self._directory, head, index.begin_table(index.last_seq + 1))
+        self._segments.append(segment)
+        self._by_table[id(segment.table)] = segment
+        staged.writes.append(Write(segment, RECORDS_AT, is_new=True))
+        staged.bounds = True
+
+    def _control(self, kind: int, seq: int, epoch_at: int, last_seq: int, payload: bytes) -> None:
+        segment = self._active()
+        record = encode_record(
+            segment.head.salt, kind, self._epoch, seq, epoch_at, last_seq, 0, b"", b"", payload
+        )
+        self._staged.writes[-1].parts.append(record)
+        segment.end += len(record)
+
+    # Committing --------------------------------------------------------------------------------
+
+    @property
+    def has_staged(self) -> bool:
+        staged = self._staged
+        return bool(staged.writes or staged.deletes or staged.bounds)
+
+    def begin_commit(self, sync: bool = True) -> CommitJob | None:
+        if self._in_flight is not None or self.error:
+            return None
+        if not self.has_staged:
+            if not (sync and self._unsynced):
+                return None
+            self._staged.writes.append(Write(self._segments[-1], self._segments[-1].end))
+        self._stage_controls()
+        staged, self._staged = self._staged, _Staged()
+        job = CommitJob(
+            self._disk, self._directory, staged.writes, sync, self._ticket, self.index.last_seq
+        )
+        for write in staged.writes:
+            if not write.sealed_bytes:
+                write.allocate = write.segment.allocation(self._segment_bytes_max)
+            write.segment.epoch_max = self._epoch
+        if sync:
+            self._epoch += 1
+            self._segments[-1].epoch_at = self._segments[-1].end
+        self._unsynced = not sync
+        self._ticket += 1
+        self._in_flight, self._sent, self._sent_floor = job, staged, self.index.first_seq()
+        return job
+
+    def _stage_controls(self) -> None:
+        staged = self._staged
+        if staged.deletes:
+            segment = self._active()
+            deletes = array("Q", staged.deletes)
+            segment.deletes += deletes
+            self._control(DELETE, 0, segment.epoch_at, 0, deletes.tobytes())
+        if staged.bounds:
+            segment = self._active()
+            first, last = self.index.first_seq(), self.index.last_seq
+            self._control(BOUNDS, first, segment.epoch_at, last, b"")
+
+    def finish_commit(self, job: Job, error: OSError | None = None) -> None:
+        assert job is self._in_flight, "one commit at a time"
+        sent, self._in_flight, self._sent = self._sent, None, _Staged()
+        if error is not None:
+            self.error = f"{self._directory}: {error.strerror or error}"
+            return
+        for write in job.writes:
+            size = sum(map(len, write.parts))
+            write.segment.written_end = write.sealed_bytes or write.offset + size
+        self._erasures_unsynced += sent.erasures
+        self._unsynced_removals.merge(sent.removals)
+        if job.sync:
+            self._touched |= self._unsynced_removals.touched()
+            self._unsynced_removals = _Removals()
+            self._committed_floor = self._sent_floor
+            self._advance_erasures()
+        self._committed_seq, self._committed_ticket = job.last_seq, job.ticket
+
+    def _advance_erasures(self) -> None:
+        self._erasures += self._erasures_synced
+        self._erasures_synced, self._erasures_unsynced = self._erasures_unsynced, []
+        if self._erasures_synced:
+            self._staged.bounds = True
+
+    # Reading -----------------------------------------------------------------------------------
+
+    def read(self, seq: int) -> Message | None:
+        found = self.index.find(seq)
+        if found is None:
+            return None
+        staged = self._staged.messages.get(seq) or self._sent.messages.get(seq)
+        if staged is not None:
+            return staged
+        table, row = found
+        segment = self._by_table[id(table)]
+        offset = table.offsets[row]
+        if not segment.is_open:
+            self._open_for_reading(segment)
+        data = segment.file().read_at(table.sizes[row] + RECORD_EXTRA_BYTES, offset)
+        record = decode_record(data, 0, segment.head.salt)
+        if record is None or record.seq != seq:
+            raise DamagedMessage(f"{segment.path}: message {seq} at byte {offset} is damaged")
+        subject, header, payload = record.parts(data)
+        return Message(seq, record.time_ns, subject, header, payload)
+
+    def _open_for_reading(self, segment: Segment) -> None:
+        """Keep few files open; those in use by a job are the last ones or the job's own."""
+        others = [
+            each
+            for each in self._segments[:-2]
+            if each.is_open and each is not segment and not self._is_busy(each)
+        ]
+        for each in others[: max(0, len(others) - _OPEN_MAX + 1)]:
+            each.close()
+
+    def _is_busy(self, segment: Segment) -> bool:
+        job = self._in_flight
+        if job is not None and any(write.segment is segment for write in job.writes):
+            return True
+        return self._maintaining is not None
+
+    def stored_size(self, subject: bytes, header: bytes, payload: bytes) -> int:
+        size = MESSAGE_OVERHEAD_BYTES + len(subject) + len(payload)
+        return size + 4 + len(header) if header else size
+
+    # Giving space back -------------------------------------------------------------------------
+
+    def begin_maintenance(self) -> Job | None:
+        if self._maintaining is not None or self.error:
+            return None
+        try:
+            self._maintaining = self._erase() or self._reclaim()
+        except OSError:
+            return None  # too many open files: there is a next time
+        return self._maintaining
+
+    def _erase(self) -> EraseJob | None:
+        writes = []
+        for seq in self._erasures:
+            found = self.index.find_dead(seq)
+            if found is not None:
+                table, row = found
+                segment = self._by_table[id(table)]
+                segment.file()
+                length = table.sizes[row] + RECORD_EXTRA_BYTES
+                writes.append((segment, table.offsets[row], filler(segment.head.salt, seq, length)))
+        self._erasures = []
+        return EraseJob(writes) if writes else None
+
+    def _reclaim(self) -> Job | None:
+        """Look at the touched segments, oldest first; the last one is left alone until it is followed."""
+        if not self._segments or self._segments[-1].written_end == RECORDS_AT:
+            return None
+        for segment in self._segments[:-1]:
+            if segment.head.segment_id in self._touched:
+                self._touched.discard(segment.head.segment_id)
+                job = self._job_for(segment)
+                if job is not None:
+                    return job
+        self._roll_if_wasted()
+        return None
+
+    def _uncommitted(self, segment: Segment) -> list[int] | None:
+        """Rows whose removal isn't committed yet; None when all of them were removed in one go."""
+        segment_id = segment.head.segment_id
+        seqs: list[int] = []
+        for each in (self._staged.removals, self._sent.removals, self._unsynced_removals):
+            if segment_id in each.cleared:
+                return None
+            seqs += each.seqs.get(segment_id, [])
+        rows = (segment.table.row_of(seq) for seq in seqs)
+        return [row for row in rows if row >= 0]
+
+    def _job_for(self, segment: Segment) -> Job | None:
+        uncommitted = self._uncommitted(segment)
+        if uncommitted is None:
+            return None
+        dead = not segment.table.live_count and not uncommitted
+        if dead and not self._needed_deletes(segment):
+            return DropJob(self._disk, self._directory, [segment])
+        reclaimable = segment.reclaimable()
+        worthwhile = max(
+            _REWRITE_SHARE * segment.end, _REWRITE_SHARE_OF_FULL * self._segment_bytes_max
+        )
+        if reclaimable > worthwhile:
+            return self._rewrite(segment, uncommitted)
+        if not segment.sidecar_written and not uncommitted:
+            segment.sidecar_written = True
+            known = self._sidecar(segment)
+            return SidecarJob(self._disk, segment, lambda: encode_sidecar(known))
+        return None
+
+    def _needed_deletes(self, segment: Segment) -> "array[int]":
+        """Deletions recorded here of messages whose records are still on disk elsewhere."""
+        own, index, floor = segment.table, self.index, self._committed_floor
+        needed = [
+            seq
+            for seq in segment.deletes
+            if seq >= floor and own.row_of(seq) < 0 and index.is_on_disk(seq)
+        ]
+        return array("Q", needed)
+
+    def _rewrite(self, segment: Segment, uncommitted: list[int]) -> RewriteJob:
+        table, old = segment.table, segment.head
+        head = Head(old.segment_id, old.floor, old.last_seq, old.salt, old.generation + 1)
+        kept = sorted([row for row, live in enumerate(table.live) if live] + uncommitted)
+        rows = [(row, table.offsets[row], table.sizes[row] + RECORD_EXTRA_BYTES) for row in kept]
+        segment.deletes = self._needed_deletes(segment)
+        control = b""
+        if segment.deletes:
+            payload = segment.deletes.tobytes()
+            control = encode_record(old.salt, DELETE, 0, 0, 0, 0, 0, b"", b"", payload)
+        segment.file()
+        return RewriteJob(self._disk, segment, head, rows, control)
+
+    def _sidecar(self, segment: Segment) -> Sidecar:
+        table, index = segment.table, self.index
+        local: dict[int, int] = {}
+        local_ids = array("I", [local.setdefault(each, len(local)) for each in table.subject_ids])
+        columns = [table.seqs[:], table.offsets[:], table.sizes[:], local_ids, table.times[:]]
+        expires, marks = index.expires, index.marks
+        return Sidecar(
+            segment.head.salt, segment.head.generation, segment.end, segment.epoch_max, columns,
+            bytes(table.live), [index.subjects.name(each) for each in local], segment.deletes[:],
+            self._committed_floor, self._committed_seq,
+            {seq: expires[seq] for seq in table.seqs if seq in expires} if expires else {},
+            {seq: marks[seq] for seq in table.seqs if seq in marks} if marks else {},
+        )  # fmt: skip
+
+    def _roll_if_wasted(self) -> None:
+        """A last segment that is mostly waste is ended, so that it can be rewritten or dropped later."""
+        last = self._segments[-1]
+        waste = last.reclaimable()
+        if waste > _REWRITE_SHARE * last.end and waste >= self._segment_bytes_max // 4:
+            self._roll()
+
+    def finish_maintenance(self, job: Job, error: OSError | None = None) -> None:
+        assert job is self._maintaining, "one job at a time"
+        self._maintaining = None
+        if error is not None:
+            self.error = f"{self._directory}: {error.strerror or error}"
+        elif isinstance(job, DropJob):
+            for segment in job.segments:
+                self._forget(segment)
+        elif isinstance(job, RewriteJob):
+            self._take_rewritten(job)
+
+    def _forget(self, segment: Segment) -> None:
+        segment.close()
+        self._segments = [each for each in self._segments if each is not segment]
+        del self._by_table[id(segment.table)]
+        self.index.drop_table(segment.table)
+        self._touched.update(each.head.segment_id for each in self._segments[:-1])
+
+    def _take_rewritten(self, job: RewriteJob) -> None:
+        segment = job.segment
+        smaller = segment.table.without_dead(job.offsets)
+        self.index.replace_table(segment.table, smaller)
+        del self._by_table[id(segment.table)]
+        self._by_table[id(smaller)] = segment
+        segment.close()
+        segment.table, segment.head = smaller, job.head
+        segment.end = segment.written_end = segment.allocated = job.bytes_written
+        segment.sidecar_written = False
+        self._touched.update(each.head.segment_id for each in self._segments[:-1])
+
+    def close(self) -> None:
+        for segment in self._segments:
+            segment.close()
