@@ -10,7 +10,7 @@ or the new one. Nothing here trusts the files: whoever reads a token verifies it
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from broker.identity import nkeys
@@ -23,14 +23,19 @@ _UNFINISHED = ".tmp"
 class MemoryClaims:
     """Tokens in this process only: the resolver MEMORY, and tests."""
 
-    def __init__(self, tokens: dict[str, str] | None = None) -> None:
+    def __init__(self, tokens: Mapping[str, str] | None = None) -> None:
         self._tokens = dict(tokens or {})
 
     def get(self, account: str) -> str | None:
         return self._tokens.get(account)
 
-    def put(self, account: str, token: str) -> None:
-        self._tokens[account] = token
+    def put(self, tokens: Mapping[str, str]) -> None:
+        self._tokens.update(tokens)
+
+    @property
+    def unsaved(self) -> Mapping[str, str]:
+        """Nothing here is ever on a disk, so nothing is missing from it."""
+        return {}
 
     def accounts(self) -> Iterator[str]:
         return iter(list(self._tokens))
@@ -40,20 +45,22 @@ class MemoryClaims:
 
 
 class ClaimsStore:
-    """Tokens in files. ``get`` and ``put`` block on the disk; ``put`` raises OSError when it can't keep its promise."""
+    """Tokens in files. ``get`` and ``put`` block on the disk."""
 
-    def __init__(self, directory: Path, *, preload: dict[str, str] | None = None) -> None:
+    def __init__(self, directory: Path, *, preload: Mapping[str, str] | None = None) -> None:
         """Makes the directory when absent; ``preload`` fills in accounts that have no file yet. Raises OSError."""
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._remove_unfinished()
         self._known = {entry.stem for entry in _token_files(directory)}
-        for account, token in (preload or {}).items():
-            if account not in self._known:
-                self.put(account, token)
+        #: Tokens that hold but couldn't be written; ``put`` them again.
+        self.unsaved: dict[str, str] = {}
+        self.put({a: token for a, token in (preload or {}).items() if a not in self._known})
 
     def get(self, account: str) -> str | None:
-        """The token as it stands on disk; None when there is none that can be read."""
+        """The newest token that was put; None when there is none that can be read."""
+        if account in self.unsaved:
+            return self.unsaved[account]
         if account not in self._known:
             return None
         try:
@@ -63,9 +70,19 @@ class ClaimsStore:
         except (OSError, UnicodeDecodeError):
             return None
 
-    def put(self, account: str, token: str) -> None:
-        """On disk for good when this returns."""
-        path = self._path(account)
+    def put(self, tokens: Mapping[str, str]) -> None:
+        """On disk for good when this returns. Raises OSError; ``get`` gives the new tokens all the same."""
+        if not tokens:
+            return
+        self.unsaved.update(tokens)
+        for account, token in tokens.items():
+            self._write(self._path(account), token)
+        self._sync_directory()
+        self._known.update(tokens)
+        for account in tokens:
+            self.unsaved.pop(account, None)
+
+    def _write(self, path: Path, token: str) -> None:
         unfinished = path.with_suffix(_UNFINISHED)
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
@@ -74,8 +91,6 @@ class ClaimsStore:
         finally:
             os.close(descriptor)
         unfinished.rename(path)
-        self._sync_directory()
-        self._known.add(account)
 
     def accounts(self) -> Iterator[str]:
         return iter(sorted(self._known))

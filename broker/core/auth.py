@@ -33,6 +33,15 @@ class Peer:
     cookie_jwt: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class UserTerms:
+    """What the user's own token fixes, before the account's terms are joined; for applying new claims live."""
+
+    subs: int = -1
+    payload: int = -1
+    expires_at: float | None = None
+
+
 @dataclass(slots=True)
 class Grant:
     """Who the client is and what it may do, until ``expires_at``.
@@ -58,6 +67,8 @@ class Grant:
     bearer: bool = False
     name: str = ""
     tags: tuple[str, ...] = ()
+    #: None for users without a token.
+    own: UserTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,6 +283,13 @@ class Server:
         elif client.outbound.blocked:
             self._remind(client, client.write_due_s)
 
+    def expire_client_at(self, client: Client, wall_s: float | None) -> None:
+        """The end of its grant was moved; None = it has none any more."""
+        if wall_s is None:
+            client.expiry_due_s = 0.0
+        else:
+            self._expire_at(client, wall_s)
+
     def _expire_at(self, client: Client, wall_s: float) -> None:
         client.expiry_due_s = self.clock.monotonic_s() + max(0.0, wall_s - self.clock.wall_s())
         self._remind(client, client.expiry_due_s)

@@ -1,0 +1,23 @@
+"""Starts what stands between this server and the console's Redis."""
+
+from broker.app.operator import Operation
+from broker.config.options import Config
+from broker.coordination import runner
+from broker.coordination.redis_bus import RedisBus
+from broker.coordination.reporting import Facts
+from broker.core.server import Server
+
+
+async def run(server: Server, operation: Operation | None, config: Config) -> None:
+    """Ends with its task. Raises BusError when ``coordination.url`` is none that Redis has."""
+    bus = RedisBus(config.coordination.url)
+    facts = Facts(nats_url=_url("nats", server.options.host, server.options.port))
+    if operation is None:
+        await runner.run(server, bus, facts=facts)
+        return
+    await runner.run(server, bus, accounts=operation.accounts, store=operation.claims, facts=facts)
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{bracketed}:{port}"
