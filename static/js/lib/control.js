@@ -11,7 +11,8 @@ export const controlState = signal("connecting");
 export const servers = signal(null);
 /** {namespace id: Usage} with rates per second beside the cumulative numbers. */
 export const usage = signal({});
-export const brokerRate = signal(0);
+/** Messages a second into all servers; null until two reports can be compared. */
+export const brokerRate = signal(null);
 export const brokerUp = computed(() => (servers.value === null ? null : servers.value.length > 0));
 
 const listeners = new Set();
@@ -135,7 +136,7 @@ export function disconnectControl() {
   socket?.close();
   servers.value = null;
   usage.value = {};
-  brokerRate.value = 0;
+  brokerRate.value = null;
 }
 
 /** A first report from an HTTP answer, so that a page isn't empty until the next second. */

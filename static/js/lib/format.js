@@ -38,8 +38,8 @@ export function duration(seconds) {
   const s = Math.max(0, Math.round(seconds));
   if (s < 60) return `${s} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min`;
-  if (s < 172800) return plural(Math.floor(s / 3600), "hour");
-  return plural(Math.floor(s / 86400), "day");
+  if (s < 172_800) return plural(Math.round(s / 3600), "hour");
+  return plural(Math.round(s / 86_400), "day");
 }
 
 export function ago(ms, now = Date.now()) {

@@ -1,7 +1,7 @@
 // The tail's filters: in the URL's query, as chips, and in the form that the server takes. Pure.
 
 export const MODES = [["all", "All"], ["one_in", "1 in N"], ["latest", "Latest per subject"]];
-export const KINDS = [["subject", "Subject"], ["not", "Not subject"], ["header", "Header"], ["contains", "Payload contains"]];
+export const KINDS = [["subject", "Subject"], ["not", "Not subject"], ["header", "Header"], ["contains", "Payload"]];
 const MOST = { subject: 16, not: 16, header: 8, contains: 1 };
 const TEXT_MAX = 256;
 

@@ -28,7 +28,7 @@ function BrokerDot() {
   if (brokerUp.value === null) return html`<span class="broker unknown">Broker</span>`;
   if (!brokerUp.value) return html`<span class="broker down" title="No broker has reported within six seconds">Broker away</span>`;
   return html`<span class="broker" title="Messages a second that clients publish, over all namespaces"><span class="words">Broker</span>
-    <span class="num">${rate(brokerRate.value)} msg/s</span></span>`;
+    ${brokerRate.value !== null && html`<span class="num">${rate(brokerRate.value)} msg/s</span>`}</span>`;
 }
 
 export function TopBar({ openRail, openPalette, railOpen }) {
