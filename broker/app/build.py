@@ -1,7 +1,13 @@
 """``Config`` → the core's own forms: options, accounts, permissions, users."""
 
 from broker.config.accounts import GLOBAL_ACCOUNT
-from broker.config.options import AccountConfig, AuthorizationConfig, Config, PermissionsConfig, UserConfig
+from broker.config.options import (
+    AccountConfig,
+    AuthorizationConfig,
+    Config,
+    PermissionsConfig,
+    UserConfig,
+)
 from broker.core.account import SYSTEM_ACCOUNT, Account
 from broker.core.options import ServerOptions
 from broker.core.permissions import Permissions, ResponsePermission
@@ -109,7 +115,13 @@ def _user(server: Server, config: UserConfig, shared: _Shared) -> StaticUser:
 def _login(server: Server, config: AuthorizationConfig) -> Login:
     login = Login(server.global_account, config.user, config.password, config.token)
     if config.default_permissions is not None:
-        return Login(login.account, login.user, login.password, login.token, permissions(config.default_permissions))
+        return Login(
+            login.account,
+            login.user,
+            login.password,
+            login.token,
+            permissions(config.default_permissions),
+        )
     return login
 
 
@@ -122,7 +134,9 @@ def authenticator(server: Server, config: Config) -> StaticAuthenticator:
         login=_login(server, config.authorization),
         no_auth_user=config.no_auth_user,
         certificate_maps=config.tls is not None and config.tls.verify_and_map,
-        websocket=_login(server, websocket.authorization) if websocket.authorization.defined else None,
+        websocket=_login(server, websocket.authorization)
+        if websocket.authorization.defined
+        else None,
         websocket_no_auth_user=websocket.no_auth_user,
     )
     return StaticAuthenticator(rules, server.global_account)

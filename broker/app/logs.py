@@ -91,7 +91,9 @@ def set_up(
 ) -> None:  # fmt: skip
     """Raises OSError when ``file`` can't be written."""
     logging.addLevelName(TRACE, "TRACE")
-    handler: logging.Handler = LogFile(file, size_limit, kept) if file else logging.StreamHandler(sys.stderr)
+    handler: logging.Handler = (
+        LogFile(file, size_limit, kept) if file else logging.StreamHandler(sys.stderr)
+    )
     colours = not file and sys.stderr.isatty()
     handler.setFormatter(LineFormatter(times=times, utc=utc, colours=colours))
     for old in logging.root.handlers[:]:

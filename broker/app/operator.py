@@ -1,12 +1,24 @@
 """Operator mode: trusted operators, the accounts' tokens, and the authenticator that goes by them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from broker.config.options import Config
 from broker.coordination.claims_store import ClaimsStore, MemoryClaims
+from broker.core.account_claims import OperatorAccounts
+from broker.core.operator_auth import OperatorAuthenticator
 from broker.core.server import Server
 from broker.identity.jwt import JwtError
 from broker.identity.trust import Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What operator mode consists of; coordination keeps it up to date."""
+
+    trust: Trust
+    claims: ClaimsStore | MemoryClaims
+    accounts: OperatorAccounts
 
 
 class OperatorError(Exception):
@@ -43,3 +55,13 @@ def claims_of(config: Config) -> ClaimsStore | MemoryClaims:
         return ClaimsStore(Path(resolver.dir), preload=config.resolver_preload)
     except OSError as error:
         raise OperatorError(f"resolver dir {resolver.dir}: {error.strerror}") from error
+
+
+def install(server: Server, config: Config) -> Operation:
+    """The server trusts this operator from now on. Raises OperatorError."""
+    trust, claims = trust_of(config), claims_of(config)
+    accounts = OperatorAccounts(server, trust, claims, config.system_account)
+    if not config.no_system_account and accounts.system_account:
+        server.add_account(accounts.system_account, is_system=True)
+    server.authenticator = OperatorAuthenticator(accounts)
+    return Operation(trust, claims, accounts)

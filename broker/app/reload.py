@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 #: Options that a running server can take over; all others must stay as they are.
 RELOADABLE = frozenset(
-    """
-    config_digest authorization accounts no_auth_user max_connections max_control_line max_payload max_pending
-    max_subscriptions max_subscription_tokens ping_interval ping_max write_deadline lame_duck_duration
-    lame_duck_grace_period no_fast_producer_stall debug trace trace_verbose trace_headers max_traced_msg_len
-    client_advertise connect_error_reports reconnect_error_reports server_tags server_metadata resolver_preload
-    """.split()
-)
+    (
+        "config_digest", "authorization", "accounts", "no_auth_user", "max_connections", "max_control_line",
+        "max_payload", "max_pending", "max_subscriptions", "max_subscription_tokens", "ping_interval", "ping_max",
+        "write_deadline", "lame_duck_duration", "lame_duck_grace_period", "no_fast_producer_stall", "debug", "trace",
+        "trace_verbose", "trace_headers", "max_traced_msg_len", "client_advertise", "connect_error_reports",
+        "reconnect_error_reports", "server_tags", "server_metadata", "resolver_preload",
+    )
+)  # fmt: skip
 #: Written by the server itself once it listens.
 _DECIDED = frozenset(("port", "http_host", "http_port"))
 
@@ -51,6 +52,8 @@ def reload(service: "Service") -> Iterator[str]:
 
 
 def _changes(old: Config, new: Config) -> Iterator[str]:
+    if new.websocket.port == -1:
+        new.websocket.port = old.websocket.port
     for field in fields(Config):
         name = field.name
         if name in _DECIDED and getattr(new, name) in (-1, 0, ""):
@@ -67,7 +70,9 @@ def _apply(service: "Service", fresh: Config, changed: list[str]) -> None:
     server.options = options
     service.config = fresh
     logs.set_level(debug=fresh.debug, trace=fresh.trace)
-    if not build.operator_mode(fresh) and {"authorization", "accounts", "no_auth_user"} & set(changed):
+    if not build.operator_mode(fresh) and {"authorization", "accounts", "no_auth_user"} & set(
+        changed
+    ):
         _replace_users(server, fresh)
 
 
@@ -81,6 +86,8 @@ def _replace_users(server: Server, config: Config) -> None:
             continue
         answer = authenticator.recheck(client.options, client.peer)
         if isinstance(answer, Refusal):
-            server.close_client(client, Reason.AUTHENTICATION_FAILURE, errors.AUTHORIZATION_VIOLATION)
+            server.close_client(
+                client, Reason.AUTHENTICATION_FAILURE, errors.AUTHORIZATION_VIOLATION
+            )
         else:
             server.register(client, answer)

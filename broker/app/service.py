@@ -6,7 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from broker import NATS_VERSION, __version__
 from broker.app import build, files, logs
@@ -19,6 +19,9 @@ from broker.net.connection import Connection
 from broker.net.flusher import Flusher
 from broker.net.sockets import ListenError, open_listener, port_of, show, urls
 from broker.protocol.errors import Reason
+
+if TYPE_CHECKING:
+    from broker.app.operator import Operation
 
 log = logging.getLogger("broker")
 
@@ -75,6 +78,8 @@ class Service:
         self._warnings = loaded.warnings
         self.server = Server(build.server_options(self.config), KeyPair.generate("server").public)
         self.tasks: set[asyncio.Task[None]] = set()
+        #: None outside operator mode.
+        self.operation: Operation | None = None
         self._listeners: list[asyncio.Server] = []
         self._client_listeners: list[asyncio.Server] = []
         self._addresses: dict[str, list[str]] = {}
@@ -109,7 +114,11 @@ class Service:
         log.info("  Name:     %s", self.config.server_name or self.server.server_id)
         log.info("  ID:       %s", self.server.server_id)
         if self.config.config_file:
-            log.info("Using configuration file: %s (%s)", self.config.config_file, self.config.config_digest)
+            log.info(
+                "Using configuration file: %s (%s)",
+                self.config.config_file,
+                self.config.config_digest,
+            )
         for warning in self._warnings:
             log.warning("%s", warning)
         if self.config.jetstream.enabled and not self.server.options.jetstream:
@@ -119,14 +128,16 @@ class Service:
         """Accounts and who may use them."""
         config, server = self.config, self.server
         if config.tls is not None or config.websocket.tls is not None:
-            raise StartError("tls: this server can't serve TLS yet; put a TLS proxy before it or leave the block out")
+            raise StartError(
+                "tls: this server can't serve TLS yet; put a TLS proxy before it or leave the block out"
+            )
         if config.https_port:
             raise StartError("https_port: this server can't serve TLS yet; use http_port")
         if build.operator_mode(config):
             from broker.app import operator
 
             try:
-                operator.install(server, config)
+                self.operation = operator.install(server, config)
             except operator.OperatorError as error:
                 raise StartError(str(error)) from error
             return
@@ -152,15 +163,35 @@ class Service:
         sock = self._open("Can't start monitoring: can't listen to the monitor port", host, port)
         config.http_host, config.http_port = host, port_of(sock)
         log.info("Starting http monitor on %s", show(host, port_of(sock)))
-        monitor = Monitor(self.server, config, asyncio.get_running_loop())
-        self._listeners.append(await asyncio.get_running_loop().create_server(monitor.connection, sock=sock))
+        monitor = Monitor(
+            self.server, config.http_base_path, self._varz, asyncio.get_running_loop()
+        )
+        self._listeners.append(
+            await asyncio.get_running_loop().create_server(monitor.connection, sock=sock)
+        )
         self._addresses["monitoring"] = urls("http", host, port_of(sock))
+
+    def _varz(self) -> dict[str, Any]:
+        """The fields of /varz that come from the configuration."""
+        config = self.config
+        more: dict[str, Any] = {
+            "http_host": config.http_host,
+            "http_port": config.http_port,
+            "http_base_path": config.http_base_path,
+            "config_digest": config.config_digest,
+        }
+        if config.server_tags:
+            more["tags"] = list(config.server_tags)
+        if config.websocket.port:
+            more["websocket"] = {"host": config.websocket.host, "port": config.websocket.port}
+        return more
 
     async def _listen_websocket(self) -> None:
         from broker.net.websocket import WebsocketConnection, WebsocketRules
 
         config, loop = self.config.websocket, asyncio.get_running_loop()
         sock = self._open("Unable to listen for websocket connections", config.host, config.port)
+        config.port = port_of(sock)
         rules = WebsocketRules(
             same_origin=config.same_origin,
             allowed_origins=frozenset(config.allowed_origins),
@@ -179,7 +210,9 @@ class Service:
         """Launchers wait for these ports; whoever connects is turned away."""
         assert peer.port is not None  # the caller looked
         sock = self._open(f"Error listening on {peer.kind} port", peer.host, peer.port)
-        listener = await asyncio.get_running_loop().create_server(partial(_Refusal, peer.kind), sock=sock)
+        listener = await asyncio.get_running_loop().create_server(
+            partial(_Refusal, peer.kind), sock=sock
+        )
         self._listeners.append(listener)
         kind = {"leafnodes": "leafnode", "cluster": "route"}.get(peer.kind, peer.kind)
         log.info("Listening for %s connections on %s", kind, show(peer.host, port_of(sock)))
@@ -192,7 +225,7 @@ class Service:
             return
         from broker.app import coordination
 
-        self._spawn(coordination.run(self.server, self.config), "coordination")
+        self._spawn(coordination.run(self.server, self.operation, self.config), "coordination")
 
     # Signals -----------------------------------------------------------------------------------------
 
@@ -304,6 +337,9 @@ class _Refusal(asyncio.Protocol):
         self._kind = kind
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        log.warning("%s connection from %s turned away: this server stands alone", self._kind,
-                    transport.get_extra_info("peername"))
+        log.warning(
+            "%s connection from %s turned away: this server stands alone",
+            self._kind,
+            transport.get_extra_info("peername"),
+        )
         transport.close()

@@ -21,7 +21,9 @@ def open_listener(host: str, port: int) -> socket.socket:
         return _one(host, number)
     except OSError as error:
         reason = _reason(error)
-        raise ListenError(f'{show(host, number)}, "listen tcp {show(host, number)}: {reason}"') from error
+        raise ListenError(
+            f'{show(host, number)}, "listen tcp {show(host, number)}: {reason}"'
+        ) from error
 
 
 def _every_interface(port: int) -> socket.socket:
