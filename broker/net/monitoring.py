@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from broker.core import monitor
@@ -104,8 +104,7 @@ class MonitorConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._restart_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
