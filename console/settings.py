@@ -131,12 +131,6 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 20_000},
     }
 }
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "wireroom:layer", "capacity": 100, "expiry": 30},
-    }
-}
 #: No mail is sent: people are let in by an administrator's one-time link.
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 

@@ -82,8 +82,9 @@ def differing(claims: dict[str, str]) -> Iterator[tuple[str, str | None]]:
 
 
 def store(claims: dict[str, str]) -> None:
+    mapping: Any = claims
     with asking() as redis:
-        redis.hset(channels.CLAIMS, mapping=dict(claims))
+        redis.hset(channels.CLAIMS, mapping=mapping)
 
 
 def forget(accounts: Iterable[str]) -> None:

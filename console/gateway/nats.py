@@ -76,7 +76,7 @@ def request(identity: Identity, message: Message, timeout_s: float) -> Message:
 
 @dataclass(slots=True)
 class _Link:
-    """An open connection; ``errors`` are the -ERR texts since the last look, which NATS sends to no request in particular."""
+    """An open connection; ``errors``: the -ERR texts since the last look (NATS ties them to no request)."""
 
     client: Client
     opened_s: float
@@ -207,6 +207,7 @@ async def _connect(identity: Identity, token: str, seed: str) -> _Link:
             settings.BROKER_URL,
             name=f"wireroom console ({identity.role})",
             allow_reconnect=False,
+            max_reconnect_attempts=0,
             connect_timeout=CONNECT_TIMEOUT_S,  # type: ignore[arg-type]
             user_jwt_cb=lambda: bytearray(token.encode()),
             signature_cb=lambda nonce: b64encode(key.sign(nonce.encode())),

@@ -1,20 +1,24 @@
-"""Short notices to open sockets, through the channel layer. Rare ones only: tail data never goes this way.
+"""Short notices to open sockets, over one Redis channel that every web process hears. Rare ones only: no tail data.
 
 They hasten what would happen anyway: a socket looks at session and role again every minute, so a notice that
 is lost (Redis away) is late, not lost for ever.
+
+Wire     PUBLISH wireroom:notices {"group": "project.<id>" | "user.<id>" | "session.<hash>" | "namespace.<account>",
+         "kind": "changed" | "access" | "gone" | "signed_out" | "events", …}
 """
 
 import hashlib
+import json
 import logging
-from collections.abc import Coroutine
-from concurrent.futures import Future
 from typing import Any, Literal
 
-from channels.layers import get_channel_layer
-
-from console.gateway import loop
+from broker.contract.channels import PREFIX
+from console.gateway.errors import BrokerUnavailable
+from console.gateway.redis import asking
 
 log = logging.getLogger(__name__)
+
+CHANNEL = PREFIX + "notices"
 
 What = Literal["namespaces", "credentials", "members"]
 
@@ -38,40 +42,31 @@ def session_group(session_key: str) -> str:
 
 def changed(project_id: object, what: What, namespace_id: str = "") -> None:
     """Pages that show this project fetch ``what`` again."""
-    message = {"type": "changed", "what": what, "namespace_id": namespace_id}
-    _send(project_group(project_id), message)
+    _send(project_group(project_id), "changed", what=what, namespace_id=namespace_id)
 
 
 def access_changed(user_id: object) -> None:
     """The sockets of this user look at what it may do again, now."""
-    _send(user_group(user_id), {"type": "access.changed"})
+    _send(user_group(user_id), "access")
 
 
 def namespace_gone(account: str) -> None:
-    _send(namespace_group(account), {"type": "namespace.gone"})
+    _send(namespace_group(account), "gone")
 
 
 def signed_out(session_key: str) -> None:
-    _send(session_group(session_key), {"type": "signed.out"})
+    _send(session_group(session_key), "signed_out")
 
 
 def events(project_id: object, batch: list[dict[str, Any]]) -> None:
     """What happened at the broker, for the pages of this project."""
-    _send(project_group(project_id), {"type": "broker.events", "events": batch})
+    _send(project_group(project_id), "events", events=batch)
 
 
-def _send(group: str, message: dict[str, Any]) -> None:
-    sending = loop.submit(_group_send(group, message))
-    sending.add_done_callback(_done)
-
-
-def _group_send(group: str, message: dict[str, Any]) -> Coroutine[Any, Any, None]:
-    layer = get_channel_layer()
-    assert layer is not None, "settings.CHANNEL_LAYERS names a default layer"
-    return layer.group_send(group, message)  # type: ignore[no-any-return]
-
-
-def _done(sending: "Future[None]") -> None:
-    if (error := sending.exception()) is not None:
+def _send(group: str, kind: str, **more: Any) -> None:
+    try:
+        with asking() as redis:
+            redis.publish(CHANNEL, json.dumps({"group": group, "kind": kind, **more}))
+    except BrokerUnavailable:
         # Rarely news: management commands run without Redis, and the keeper says when Redis is away.
-        log.debug("A notice to open pages was not sent: %s", type(error).__name__)
+        log.debug("A notice to open pages was not sent")

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
-    """DRF's, but CSRF is checked for the anonymous too: signing somebody in from a stranger's page is an attack as well."""
+    """DRF's, but CSRF is checked for the anonymous too: a stranger's page must not sign anybody in either."""
 
     def authenticate(self, request: Request) -> tuple[Any, None] | None:
         self.enforce_csrf(request)

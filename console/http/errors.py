@@ -30,10 +30,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     for kind, answer in _ANSWERS.items():
         if isinstance(error, kind):
             code, body = answer(error)
-            headers = getattr(error, "auth_header", None) and {
-                "WWW-Authenticate": error.auth_header
-            }  # type: ignore[attr-defined]
-            response = Response(body, status=code, headers=headers)
+            response = Response(body, status=code)
+            if header := getattr(error, "auth_header", None):
+                response["WWW-Authenticate"] = header
             if wait := getattr(error, "wait", None):
                 response["Retry-After"] = str(int(wait))
             return response

@@ -31,8 +31,8 @@ class Hosts:
 class SecurityHeaders:
     """The Content-Security-Policy, and what has no setting of Django's.
 
-    Trusted Types are on: no text becomes script or markup. The one policy that may exist turns our own worker's URL into a
-    trusted one, since ``new Worker`` takes nothing else.
+    Trusted Types are on: no text becomes script or markup. The one policy that may exist turns our own worker's URL
+    into a trusted one, since ``new Worker`` takes nothing else.
     """
 
     def __init__(self, answer: Answer) -> None:

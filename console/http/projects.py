@@ -92,7 +92,8 @@ class OneMember(View):
 
 def _membership(request: Request, project_id: uuid.UUID, user_id: uuid.UUID) -> Membership:
     project, _ = access.to_project(person(request), project_id, MAY_OWN, "write")
-    found = project.memberships.select_related("user", "project").filter(user_id=user_id).first()
+    rows = project.memberships.select_related("user", "project")
+    found: Membership | None = rows.filter(user_id=user_id).first()
     if found is None:
         raise NotFound("member", str(user_id))
     return found

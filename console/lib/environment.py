@@ -52,7 +52,7 @@ class Environment:
         return value
 
     def url(self, name: str, schemes: tuple[str, ...], default: str = "") -> str:
-        """A URL with a host (or a path, for ``unix``) and no trailing slash. Never quotes the value: it may hold a password."""
+        """A URL with a host (``unix``: a path), no trailing slash. Never quotes the value: it may hold a password."""
         value = self.text(name, default).rstrip("/")
         if not value:
             return ""
@@ -71,7 +71,7 @@ class Environment:
         return tuple(self.text(name).replace(",", " ").split())
 
     def database(self, name: str, sqlite_default: Path) -> dict[str, Any]:
-        """Django's DATABASES entry for ``postgres://…`` or ``sqlite:///path``; SQLite at ``sqlite_default`` when absent."""
+        """Django's DATABASES entry for ``postgres://…`` or ``sqlite:///path``; when absent ``sqlite_default``."""
         value = self.text(name)
         if not value:
             return sqlite(sqlite_default)
@@ -101,8 +101,8 @@ class Environment:
 def sqlite(path: Path) -> dict[str, Any]:
     """SQLite that several threads and processes can share.
 
-    WAL lets readers go on while one writes; IMMEDIATE takes the write lock at a transaction's start, so that waiting for
-    it obeys the busy timeout (a later upgrade would fail at once). A revocation must outlive a power cut: FULL.
+    WAL lets readers go on while one writes; IMMEDIATE takes the write lock at a transaction's start, so that waiting
+    for it obeys the busy timeout (a later upgrade would fail at once). A revocation must outlive a power cut: FULL.
     """
     return {
         "ENGINE": "django.db.backends.sqlite3",

@@ -43,7 +43,7 @@ class HostPolicy:
 
 
 def policy(*, bind: str, public_url: str, more: tuple[str, ...]) -> HostPolicy:
-    """``bind`` is the address served on; a wildcard or outer address admits address literals and this machine's name."""
+    """``bind`` is the address served on; a wildcard or outer address admits address literals and our host name."""
     names = {name.lower() for name in more}
     origin = ""
     if public_url:

@@ -1,7 +1,7 @@
 """Subjects and filters as the broker takes them; ADR-6 and nats-server's subject rules.
 
-A subject is tokens joined by dots; no token is empty, none holds whitespace or control characters. In a filter a token may
-be ``*`` (one token) or, as the last, ``>`` (one or more). The text form's limit is in bytes.
+A subject is tokens joined by dots; no token is empty, none holds whitespace or control characters. In a filter a token
+may be ``*`` (one token) or, as the last, ``>`` (one or more). The text form's limit is in bytes.
 """
 
 SUBJECT_BYTES_MAX = 1024

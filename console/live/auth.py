@@ -55,7 +55,8 @@ class Visitor:
 
 async def visitor(scope: Scope) -> Visitor | None:
     """Read anew from the database each time, so that a session that ended meanwhile isn't one any more."""
-    return await database_sync_to_async(_visitor)(scope)
+    found: Visitor | None = await database_sync_to_async(_visitor)(scope)
+    return found
 
 
 def _visitor(scope: Scope) -> Visitor | None:

@@ -13,14 +13,17 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from console.gateway.errors import BrokerUnavailable
-from console.services import reconciliation
+from console.gateway.events import Entry, EventLog
+from console.services import happenings, reconciliation
 
 log = logging.getLogger(__name__)
 
-#: Claims that no broker has confirmed are looked for this often; the events' reader waits in between.
+#: Claims that no broker has confirmed are looked for this often; in between it waits for events.
 TURN_S = 1.0
 #: All claims are compared this often, besides whenever Redis has lost its mark.
 FULL_CHECK_S = 60.0
+#: Events that another process left behind are looked for this often.
+ABANDONED_CHECK_S = 30.0
 
 
 class Keeper:
@@ -29,18 +32,20 @@ class Keeper:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._stopping = threading.Event()
-        self._next_full_s = 0.0
+        self._log = EventLog()
+        self._next_full_s = self._next_abandoned_s = float("-inf")
         self._failing = ""
 
     def run(self) -> None:
         while not self._stopping.is_set():
-            self.turn_safely()
-            self._stopping.wait(TURN_S)
+            if not self.turn_safely():
+                self._stopping.wait(TURN_S)
 
     def stop(self) -> None:
         self._stopping.set()
 
-    def turn_safely(self) -> None:
+    def turn_safely(self) -> bool:
+        """Whether it succeeded; then it has waited already, for events."""
         close_old_connections()
         try:
             self.turn()
@@ -50,8 +55,10 @@ class Keeper:
             log.exception("The keeper's turn failed")
         else:
             self._say_once("")
+            return True
         finally:
             close_old_connections()
+        return False
 
     def turn(self) -> None:
         """Raises BrokerUnavailable when Redis is away."""
@@ -60,6 +67,14 @@ class Keeper:
             reconciliation.reconcile()
             self._next_full_s = now + FULL_CHECK_S
         reconciliation.deliver_pending()
+        if now >= self._next_abandoned_s:
+            self._next_abandoned_s = now + ABANDONED_CHECK_S
+            self._handle(self._log.abandoned())
+        self._handle(self._log.read(TURN_S))
+
+    def _handle(self, entries: list[Entry]) -> None:
+        happenings.handle([event for _, event in entries if event is not None])
+        self._log.acknowledge(entries)
 
     def _say_once(self, problem: str) -> None:
         if problem and not self._failing:

@@ -1,10 +1,12 @@
 """The table of ``settings.CACHES``, which holds the counters of rate limits."""
 
+from typing import Any
+
 from django.core.management import call_command
 from django.db import migrations
 
 
-def create(apps, schema_editor):
+def create(apps: Any, schema_editor: Any) -> None:
     call_command("createcachetable", database=schema_editor.connection.alias, verbosity=0)
 
 

@@ -7,7 +7,7 @@ from console.models.user import User
 
 
 class Role(models.TextChoices):
-    """Each role may do what the later ones may: an owner everything, an editor all but members and deleting namespaces."""
+    """Each may do what the later ones may: an owner everything, an editor all but members and deleting."""
 
     OWNER = "owner"
     EDITOR = "editor"

@@ -8,13 +8,13 @@ from django.db.models import F, Q
 from console.models.project import Project
 
 if TYPE_CHECKING:
-    from django.db.models.manager import RelatedManager
+    from django.db.models.fields.related_descriptors import RelatedManager
 
     from console.models.credential import Credential
 
 
 class Namespace(models.Model):
-    """``claims`` is what the broker shall have: the signed account JWT. Once deleted, a ``Tombstone`` stands instead."""
+    """``claims``: the signed account JWT that the broker shall have. Once deleted, a ``Tombstone`` stands instead."""
 
     id = models.CharField(primary_key=True, max_length=56)
     project = models.ForeignKey(Project, models.PROTECT, related_name="namespaces")

@@ -20,7 +20,7 @@ class Access:
     role: Role
 
 
-def role_in(user: User, project_id: object) -> Role | None:
+def role_in(user: User, project_id: uuid.UUID) -> Role | None:
     found = Membership.objects.filter(user=user, project_id=project_id).values_list(
         "role", flat=True
     )
@@ -53,7 +53,7 @@ def to_project(
 
 
 def to_credential(namespace: Namespace, credential_id: uuid.UUID) -> Credential:
-    found = namespace.credentials.filter(pk=credential_id).first()
+    found: Credential | None = namespace.credentials.filter(pk=credential_id).first()
     if found is None:
         raise NotFound(CREDENTIAL, str(credential_id))
     return found

@@ -1,5 +1,7 @@
 """Projects: made with their first owner, removed when empty."""
 
+from uuid import UUID
+
 from django.db import transaction
 
 from console.gateway import notices
@@ -44,4 +46,9 @@ def delete(*, actor: Actor, project: Project) -> None:
         About(target=project.name, before={"name": project.name, "id": str(project.pk)}),
     )
     project.delete()
-    transaction.on_commit(lambda: [notices.access_changed(user) for user in members] and None)
+    transaction.on_commit(lambda: _announce(members))
+
+
+def _announce(users: list[UUID]) -> None:
+    for user in users:
+        notices.access_changed(user)

@@ -79,7 +79,7 @@ def _repair(chunk: dict[str, str]) -> int:
 def _outdo(account: str, found: str | None) -> str | None:
     """New claims, signed later than ``found``, where ours are older: the database is an older copy.
 
-    ``found`` None: the broker has later ones, which ones is unknown. Without this the broker would refuse every change as stale.
+    ``found`` None: the broker has later ones, it is unknown which. Without this it would refuse every change as stale.
     """
     try:
         later = jwt.decode(found).issued_at if found else claims.next_iat()

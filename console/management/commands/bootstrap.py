@@ -14,7 +14,7 @@ ADMINISTRATOR = "admin@localhost.localdomain"
 
 class Command(BaseCommand):
     help = "Migrate the database and create the operator, the system account and the administrator."
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", default=ADMINISTRATOR, help="the administrator's address")

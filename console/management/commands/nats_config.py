@@ -1,7 +1,7 @@
 """``manage.py nats_config``: a server configuration that our broker and a real nats-server take.
 
-It holds no secret: the operator's public word, the system account's claims, ports. A namespace's claims reach our broker
-through Redis, a real nats-server through its resolver's directory.
+It holds no secret: the operator's public word, the system account's claims, ports. A namespace's claims reach our
+broker through Redis, a real nats-server through its resolver's directory.
 """
 
 import json
