@@ -417,7 +417,10 @@ class FileStore:
     def _sidecar(self, segment: Segment) -> Sidecar:
         table, index = segment.table, self.index
         local: dict[int, int] = {}
-        local_ids = array("I", [local.setdefault(each, len(local)) for each in table.subject_ids])
+        rows = zip(table.subject_ids, table.live, strict=True)
+        local_ids = array(
+            "I", [local.setdefault(each, len(local)) if live else 0 for each, live in rows]
+        )
         columns = [table.seqs[:], table.offsets[:], table.sizes[:], local_ids, table.times[:]]
         expires, marks = index.expires, index.marks
         return Sidecar(

@@ -75,7 +75,7 @@ class MessageIndex:
             return self._clear(floor)
         before = self.messages
         for table in self.tables:
-            if not table.seqs or table.seqs[0] >= floor:
+            if table.seqs and table.seqs[0] >= floor:
                 break
             row = table.live.find(1)
             while row >= 0 and table.seqs[row] < floor:

@@ -286,7 +286,11 @@ class _Loader:
         """The last segment is written on: its tail is cut, holes are filled, and all of it is made durable."""
         file = segment.file()
         holes = [(each.at, each.end - each.at) for each in self._damages if not each.tail]
-        for at, length in holes + self._void:
+        for at, length in self._void:
+            file.write_at(filler(segment.head.salt, 0, length), at)
+        if self._void and self._damages:
+            file.sync()  # a hole that is filled no longer says why these records don't count
+        for at, length in holes:
             file.write_at(filler(segment.head.salt, 0, length), at)
         file.truncate(segment.end)
         file.sync()

@@ -17,7 +17,7 @@ from tests.support.sim_disk import SimCrash, SimDisk
 SEEDS = (
     [int(os.environ["STORE_SEED"])]
     if "STORE_SEED" in os.environ
-    else range(int(os.environ.get("STORE_SEEDS", "150")))
+    else range(int(os.environ.get("STORE_SEEDS", "100")))
 )
 
 
