@@ -13,12 +13,13 @@ RULE_WIDTH = 76
 
 
 def may_show_link(stream: TextIO) -> bool:
-    """Not when the output is kept: a file, or a log daemon's socket. A terminal and a pipe are somebody looking."""
+    """Not to a log daemon's socket, which keeps it for others to read. Elsewhere whoever started this is the reader,
+    and the link works once and for minutes only."""
     try:
         mode = os.fstat(stream.fileno()).st_mode
     except (OSError, ValueError):
         return False
-    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+    return not stat.S_ISSOCK(mode)
 
 
 def text(options: Options, link: str, show_link: bool) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,9 +41,12 @@ def test_ports_that_are_off_are_not_named() -> None:
     assert "WebSocket" not in text and "Monitoring" not in text
 
 
-def test_the_link_is_for_a_terminal_or_a_pipe_never_for_a_file(tmp_path: Path) -> None:
+def test_the_link_is_for_whoever_started_it_not_for_a_log_daemon(tmp_path: Path) -> None:
     with (tmp_path / "up.log").open("w") as file:
-        assert not box.may_show_link(file)
+        assert box.may_show_link(file)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, theirs.makefile("w") as daemon:
+        assert not box.may_show_link(daemon)
     assert not box.may_show_link(io.StringIO())
     reading, writing = os.pipe()
     with os.fdopen(reading), os.fdopen(writing, "w") as pipe:
