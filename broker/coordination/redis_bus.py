@@ -5,6 +5,7 @@ died since is tried once more on a new one; then it fails. Only ``listen`` waits
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
@@ -138,10 +139,9 @@ class RedisBus:
 
     async def _pause(self, seconds: float) -> None:
         jittered = seconds * random.uniform(0.5, 1.0)  # noqa: S311 (spreads reconnects, no secret)
-        try:
-            await asyncio.wait_for(self._closed.wait(), jittered)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(jittered):
+                await self._closed.wait()
 
     async def close(self) -> None:
         self._closed.set()
@@ -152,7 +152,8 @@ class RedisBus:
 async def _call(reply: Any) -> Any:
     """Awaits one command. redis-py's types promise text or bytes and both worlds, sync and async: hence Any."""
     try:
-        return await asyncio.wait_for(reply, CALL_TIMEOUT_S)
+        async with asyncio.timeout(CALL_TIMEOUT_S):  # wait_for may swallow a cancellation
+            return await reply
     except (RedisError, OSError, TimeoutError) as error:
         raise BusError(_sentence(error)) from None
 

@@ -135,7 +135,8 @@ class Coordination:
         try:
             while True:
                 with contextlib.suppress(TimeoutError):  # then a lease may have ended
-                    await asyncio.wait_for(self._taps_changed.wait(), LEASE_CHECK_S)
+                    async with asyncio.timeout(LEASE_CHECK_S):
+                        await self._taps_changed.wait()
                 self._taps_changed.clear()
                 await self.taps.sync()
         finally:
