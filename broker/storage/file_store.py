@@ -377,7 +377,7 @@ class FileStore:
         if uncommitted is None:
             return None
         dead = not segment.table.live_count and not uncommitted
-        if dead and not self._needed_deletes(segment):
+        if dead and not self._needed_deletes(segment, []):
             return DropJob(self._disk, self._directory, [segment])
         reclaimable = segment.reclaimable()
         worthwhile = max(
@@ -391,13 +391,14 @@ class FileStore:
             return SidecarJob(self._disk, segment, lambda: encode_sidecar(known))
         return None
 
-    def _needed_deletes(self, segment: Segment) -> "array[int]":
-        """Deletions recorded here of messages whose records are still on disk elsewhere."""
+    def _needed_deletes(self, segment: Segment, kept_rows: list[int]) -> "array[int]":
+        """Deletions recorded here of messages whose records stay on disk: elsewhere, or in these rows."""
         own, index, floor = segment.table, self.index, self._committed_floor
+        kept = {own.seqs[row] for row in kept_rows}
         needed = [
             seq
             for seq in segment.deletes
-            if seq >= floor and own.row_of(seq) < 0 and index.is_on_disk(seq)
+            if seq >= floor and (seq in kept or (own.row_of(seq) < 0 and index.is_on_disk(seq)))
         ]
         return array("Q", needed)
 
@@ -406,7 +407,7 @@ class FileStore:
         head = Head(old.segment_id, old.floor, old.last_seq, old.salt, old.generation + 1)
         kept = sorted([row for row, live in enumerate(table.live) if live] + uncommitted)
         rows = [(row, table.offsets[row], table.sizes[row] + RECORD_EXTRA_BYTES) for row in kept]
-        segment.deletes = self._needed_deletes(segment)
+        segment.deletes = self._needed_deletes(segment, uncommitted)
         control = b""
         if segment.deletes:
             payload = segment.deletes.tobytes()
