@@ -69,8 +69,6 @@ class Tail:
 
     def _noted(self, note: dict[str, Any]) -> None:
         self.notes.append(note)
-        if note["op"] == "opened":
-            self._opened.set()
 
     def _frame(self, raw: bytes) -> int:
         magic, version, _, seq, _, *counters, count = _HEAD.unpack_from(raw)
@@ -81,4 +79,5 @@ class Tail:
         records = list(decode_records(raw[_HEAD.size :]))
         assert len(records) == count
         self.records += records
+        self._opened.set()  # "opened" came earlier, when the broker may not have begun yet
         return int(seq)
