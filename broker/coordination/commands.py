@@ -14,6 +14,7 @@ from typing import Any
 from broker.contract import channels
 from broker.contract.commands import Command, Reply
 from broker.coordination.bus import Bus, BusError
+from broker.coordination.together import together
 
 QUEUE_MAX = 1000
 WORKERS = 4
@@ -50,9 +51,7 @@ class Commands:
 
     async def run(self) -> None:
         """Ends with its task."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
-                group.create_task(self._work())
+        await together(*(self._work() for _ in range(WORKERS)))
 
     async def _work(self) -> None:
         while True:

@@ -25,6 +25,7 @@ from broker.coordination.commands import (
 from broker.coordination.events import Events
 from broker.coordination.reporting import Facts, UsageReports, connection, presence
 from broker.coordination.taps import Taps
+from broker.coordination.together import together
 from broker.core.account import Account
 from broker.core.account_claims import OperatorAccounts
 from broker.core.auth import Refusal
@@ -82,15 +83,16 @@ class Coordination:
 
     async def run(self) -> None:
         usage = UsageReports(self._bus, self._server)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._listen(), name="coordination: listen")
-            group.create_task(self._sync_claims(), name="coordination: claims")
-            group.create_task(self._keep_taps(), name="coordination: taps")
-            group.create_task(self.taps.run_ticks(), name="coordination: tap frames")
-            group.create_task(self.events.run(), name="coordination: events")
-            group.create_task(self.commands.run(), name="coordination: commands")
-            group.create_task(_every(channels.PRESENCE_INTERVAL_S, self._present))
-            group.create_task(_every(channels.USAGE_INTERVAL_S, usage.report))
+        await together(
+            self._listen(),
+            self._sync_claims(),
+            self._keep_taps(),
+            self.taps.run_ticks(),
+            self.events.run(),
+            self.commands.run(),
+            _every(channels.PRESENCE_INTERVAL_S, self._present),
+            _every(channels.USAGE_INTERVAL_S, usage.report),
+        )
 
     # From Redis -------------------------------------------------------------------------------------
 
