@@ -1,7 +1,7 @@
 """The state of one connection that speaks NATS: who it is, what it subscribed to, how it ends.
 
-Bytes come in through ``receive`` (see ``core.receive``), leave through ``outbound``; the network end is a ``Wire`` that the
-client only ever tells to go away or to wait. Nothing here raises at what a peer does.
+Bytes come in through ``receive`` (see ``core.receive``), leave through ``outbound``; the network end is a ``Wire``
+that the client only ever tells to go away or to wait. Nothing here raises at what a peer does.
 """
 
 from typing import TYPE_CHECKING, Final, Protocol
@@ -41,14 +41,15 @@ class Wire(Protocol):
 
 
 class Client:
-    """Counters are cumulative; ``start_s``, ``last_activity_s`` and ``stop_s`` are Unix seconds, ``due`` monotonic ones."""
+    """Counters are cumulative. ``start_s``, ``last_activity_s``, ``stop_s`` are Unix seconds, ``due`` monotonic ones."""
 
     __slots__ = (
-        "account", "auth_due_s", "awaits_connect", "cid", "closed", "connected", "expiry_due_s", "first_pong_sent", "grant",
-        "headers", "hides", "in_bytes", "in_msgs", "last_activity_s", "max_payload", "max_subs", "options",
-        "out_bytes", "out_msgs", "outbound", "peer", "permissions", "ping_due_s", "pings_out", "ping_sent_s",
-        "reason", "replies", "route", "routes", "rtt_s", "server", "stalls", "start_s", "stop_s", "subs", "tail",
-        "tail_needs", "takes_direct", "takes_routes", "wire", "write_due_s",
+        "account", "auth_due_s", "awaits_connect", "cid", "closed", "connected", "expiry_due_s",
+        "first_pong_sent", "grant", "headers", "hides", "in_bytes", "in_msgs", "last_activity_s",
+        "max_payload", "max_subs", "options", "out_bytes", "out_msgs", "outbound", "peer",
+        "permissions", "ping_due_s", "ping_sent_s", "pings_out", "reason", "replies", "route",
+        "routes", "rtt_s", "server", "stalls", "start_s", "stop_s", "subs", "tail", "tail_needs",
+        "takes_direct", "takes_routes", "wire", "write_due_s",
     )  # fmt: skip
 
     def __init__(

@@ -4,7 +4,7 @@ A Match is valid until ``stale``; whoever keeps one checks that. Its subscriptio
 
     direct   clients that only need bytes appended: ``lanes`` holds for each the outbound buffer's ``append`` and the
              preformatted ``MSG <subject> <sid> `` head, in the same order
-    others   plain subscriptions whose ``deliver`` must be called: internal ones, auto-unsubscribe, deny filters, echo off
+    others   plain subscriptions whose ``deliver`` must be called: internal ones, auto-unsubscribe, deny, echo off
     queues   one tuple of members for each queue group
     taps     internal subscriptions that are no interest
 
@@ -93,7 +93,4 @@ def deliver_to_queue(
     """One member gets it: the first that takes it, asked in order from a random one on."""
     count = len(members)
     start = int(random() * count)
-    for i in range(start, start + count):
-        if members[i % count].deliver(message):
-            return True
-    return False
+    return any(members[i % count].deliver(message) for i in range(start, start + count))

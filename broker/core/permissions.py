@@ -1,7 +1,7 @@
 """What a user may publish and subscribe to.
 
-Allow lists: None allows everything, an empty one nothing; deny wins. Entries for subscribing may be ``"subject queue"``,
-with wildcards in the queue part. A wildcard subscription that reaches into a denied subject is allowed, and the
+Allow lists: None allows everything, an empty one nothing; deny wins. Entries for subscribing may be
+``"subject queue"``, with wildcards in the queue part. A wildcard subscription that reaches into a denied subject is allowed, and the
 denied messages are held back one by one (``hides``).
 Source   nats-server ``client.go`` (setPermissions, canSubscribe, pubAllowedFullCheck), ``auth.go``
 """
@@ -20,7 +20,7 @@ REPLIES_MAX: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class ResponsePermission:
-    """Leave to publish to the reply subject of a received message. ``max`` messages within ``ttl_s``; negative = any."""
+    """Leave to publish to the reply of a received message: ``max`` messages within ``ttl_s``; negative = any."""
 
     max: int = 1
     ttl_s: float = 120.0

@@ -2,8 +2,8 @@
 
 The rules of this file: no object per message on the way through the lanes, no look-up while the control line stays the
 same, limits and counters once per run of messages (``settle``). A control line that was understood once is kept as
-a Route under its bytes; whoever may not use routes (verbose, echo off, mapped subjects) has an empty table and takes the
-careful way in ``core.publish``, which also understands lines seen for the first time and all other operations.
+a Route under its bytes; whoever may not use routes (verbose, echo off, mapped subjects) has an empty table and takes
+the careful way in ``core.publish``, which also understands lines seen for the first time and all other operations.
 
     block → [Route of the line] → lanes: append(head), append(rest of the publish from its size on)
                                 → extra: a Message for queue groups, internal subscriptions, …
@@ -31,7 +31,7 @@ _RUN_FIRST: Final = 16
 _RUN_MAX: Final = 4096
 
 
-def receive(client: "Client", block: memoryview | bytes) -> None:
+def receive(client: "Client", block: memoryview | bytes) -> None:  # noqa: C901 — one loop, no calls
     """Everything in ``block``, which may begin and end anywhere. The view is not used after the return."""
     data = _assemble(client, block)
     if data is None:

@@ -16,8 +16,8 @@ LINE_MAX: Final = 256
 class Route:
     """A publish's control line without reply, understood: ``skip`` bytes of it stand before the size digits.
 
-    ``size`` is header and payload together; ``lanes`` are those of ``match`` for this kind of publish, and ``careful`` is
-    True when not every receiver can take them (a header for a client without headers).
+    ``size`` is header and payload together; ``lanes`` are those of ``match`` for this kind of publish, and ``careful``
+    is True when not every receiver can take them (a header for a client without headers).
     """
 
     __slots__ = (
