@@ -308,7 +308,7 @@ class Server:
     def _ping(self, client: Client, now_s: float) -> None:
         options = self.options
         quiet_s = self.clock.wall_s() - client.last_activity_s
-        measured = 0 < client.ping_sent_s and now_s - client.ping_sent_s <= _RTT_INTERVAL_S
+        measured = client.ping_sent_s > 0 and now_s - client.ping_sent_s <= _RTT_INTERVAL_S
         if quiet_s >= options.ping_interval_s or not measured:
             if client.pings_out + 1 > options.ping_max:
                 self.stats.stale_connections += 1
