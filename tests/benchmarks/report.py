@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from broker import __version__
 from tests.benchmarks.cases import Figure
 from tests.support.servers import NATS_SERVER, OURS
 
@@ -94,7 +95,7 @@ def _machine() -> str:
 
 
 def _versions() -> str:
-    return f"Python {platform.python_version()}, {OURS.version()}, {NATS_SERVER.version()}"
+    return f"Python {platform.python_version()}, wireroom {__version__} (plain Python), {NATS_SERVER.version()}"
 
 
 def _ceilings(ceilings: dict[int, float]) -> str:
