@@ -1,11 +1,15 @@
 """``Config`` → the core's own forms: options, accounts, permissions, users."""
 
+from typing import TYPE_CHECKING
+
 from broker.config.accounts import GLOBAL_ACCOUNT
 from broker.config.options import (
+    TLS_TIMEOUT_S,
     AccountConfig,
     AuthorizationConfig,
     Config,
     PermissionsConfig,
+    TlsConfig,
     UserConfig,
 )
 from broker.core.account import SYSTEM_ACCOUNT, Account
@@ -13,6 +17,9 @@ from broker.core.options import ServerOptions
 from broker.core.permissions import Permissions, ResponsePermission
 from broker.core.server import Server
 from broker.core.static_auth import Login, StaticAuthenticator, StaticRules, StaticUser
+
+if TYPE_CHECKING:
+    from broker.net.tls import TlsRules
 
 
 def server_options(config: Config) -> ServerOptions:
@@ -41,6 +48,19 @@ def server_options(config: Config) -> ServerOptions:
         tls_verify=tls is not None and tls.verify,
         tls_available=tls is not None and config.allow_non_tls,
         no_auth_user=config.no_auth_user,
+    )
+
+
+def tls_rules(config: TlsConfig) -> "TlsRules":
+    from broker.net.tls import TlsRules
+
+    return TlsRules(
+        certs=config.certs,
+        ca_file=config.ca_file,
+        verify=config.verify,
+        min_version=config.min_version,
+        handshake_first=config.handshake_first,
+        timeout_s=config.timeout or TLS_TIMEOUT_S,
     )
 
 

@@ -1,16 +1,20 @@
 """Starts what stands between this server and the console's Redis."""
 
+import asyncio
+from importlib import import_module
+
 from broker.app.operator import Operation
 from broker.config.options import Config
 from broker.coordination import runner
-from broker.coordination.redis_bus import RedisBus
 from broker.coordination.reporting import Facts
 from broker.core.server import Server
 
 
 async def run(server: Server, operation: Operation | None, config: Config) -> None:
     """Ends with its task. Raises BusError when ``coordination.url`` is none that Redis has."""
-    bus = RedisBus(config.coordination.url)
+    # The Redis client takes long to import; meanwhile the loop goes on serving.
+    redis_bus = await asyncio.to_thread(import_module, "broker.coordination.redis_bus")
+    bus = redis_bus.RedisBus(config.coordination.url)
     facts = Facts(nats_url=_url("nats", server.options.host, server.options.port))
     if operation is None:
         await runner.run(server, bus, facts=facts)

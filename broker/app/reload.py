@@ -47,6 +47,7 @@ def reload(service: "Service") -> Iterator[str]:
         if name not in RELOADABLE:
             old, new = getattr(service.config, name), getattr(fresh, name)
             raise ReloadError(f"config reload not supported for {name}: old={old!r}, new={new!r}")
+    _read_certificates(service)
     _apply(service, fresh, changed)
     return (name for name in changed if name != "config_digest")
 
@@ -60,6 +61,18 @@ def _changes(old: Config, new: Config) -> Iterator[str]:
             setattr(new, name, getattr(old, name))
         if getattr(old, name) != getattr(new, name):
             yield name
+
+
+def _read_certificates(service: "Service") -> None:
+    """The same files may hold newer certificates; connections made from now on see them."""
+    if service.contexts:
+        from broker.net import tls
+
+        try:
+            for context, rules in service.contexts:
+                tls.load(context, rules)
+        except tls.TlsError as error:
+            raise ReloadError(str(error)) from error
 
 
 def _apply(service: "Service", fresh: Config, changed: list[str]) -> None:

@@ -12,7 +12,7 @@ from broker import NATS_VERSION, __version__
 from broker.app import build, files, logs
 from broker.config.flags import Flags
 from broker.config.load import Loaded
-from broker.config.options import DEFAULT_HOST, PeerConfig
+from broker.config.options import DEFAULT_HOST, PeerConfig, TlsConfig
 from broker.core.server import Server
 from broker.identity.nkeys import KeyPair
 from broker.net.connection import Connection
@@ -21,7 +21,10 @@ from broker.net.sockets import ListenError, open_listener, port_of, show, urls
 from broker.protocol.errors import Reason
 
 if TYPE_CHECKING:
+    import ssl
+
     from broker.app.operator import Operation
+    from broker.net.tls import TlsRules
 
 log = logging.getLogger("broker")
 
@@ -83,6 +86,8 @@ class Service:
         self._listeners: list[asyncio.Server] = []
         self._client_listeners: list[asyncio.Server] = []
         self._addresses: dict[str, list[str]] = {}
+        #: In use by listeners; a reload reads their certificates anew.
+        self.contexts: list[tuple[ssl.SSLContext, TlsRules]] = []
         self._end: asyncio.Event = asyncio.Event()
         self._flusher: Flusher | None = None
 
@@ -127,12 +132,8 @@ class Service:
     def _identify(self) -> None:
         """Accounts and who may use them."""
         config, server = self.config, self.server
-        if config.tls is not None or config.websocket.tls is not None:
-            raise StartError(
-                "tls: this server can't serve TLS yet; put a TLS proxy before it or leave the block out"
-            )
-        if config.https_port:
-            raise StartError("https_port: this server can't serve TLS yet; use http_port")
+        if config.allow_non_tls and config.tls is not None:
+            raise StartError("allow_non_tls: not supported; leave it out, or the tls block")
         if build.operator_mode(config):
             from broker.app import operator
 
@@ -159,17 +160,18 @@ class Service:
         from broker.net.monitoring import Monitor
 
         config = self.config
-        host, port = config.http_host or DEFAULT_HOST, config.http_port
+        secure = config.tls if config.https_port else None
+        host, port = config.http_host or DEFAULT_HOST, config.http_port or config.https_port
         sock = self._open("Can't start monitoring: can't listen to the monitor port", host, port)
-        config.http_host, config.http_port = host, port_of(sock)
-        log.info("Starting http monitor on %s", show(host, port_of(sock)))
-        monitor = Monitor(
-            self.server, config.http_base_path, self._varz, asyncio.get_running_loop()
-        )
-        self._listeners.append(
-            await asyncio.get_running_loop().create_server(monitor.connection, sock=sock)
-        )
-        self._addresses["monitoring"] = urls("http", host, port_of(sock))
+        config.http_host = host
+        if secure is None:
+            config.http_port = port_of(sock)
+        scheme, loop = "https" if secure else "http", asyncio.get_running_loop()
+        log.info("Starting %s monitor on %s", scheme, show(host, port_of(sock)))
+        monitor = Monitor(self.server, config.http_base_path, self._varz, loop)
+        context = self._context(secure) if secure else None
+        self._listeners.append(await loop.create_server(monitor.connection, sock=sock, ssl=context))
+        self._addresses["monitoring"] = urls(scheme, host, port_of(sock))
 
     def _varz(self) -> dict[str, Any]:
         """The fields of /varz that come from the configuration."""
@@ -199,12 +201,18 @@ class Service:
             handshake_timeout_s=config.handshake_timeout,
             jwt_cookie=config.jwt_cookie,
             headers=tuple(config.headers.items()),
+            tls=config.tls is not None,
         )
         factory = partial(WebsocketConnection, self.server, loop, rules)
-        self._listeners.append(await loop.create_server(factory, sock=sock))
-        log.info("Listening for websocket clients on ws://%s", show(config.host, port_of(sock)))
-        log.warning("Websocket not configured with TLS. DO NOT USE IN PRODUCTION!")
-        self._addresses["websocket"] = urls("ws", config.host, port_of(sock))
+        context = self._context(config.tls) if config.tls is not None else None
+        self._listeners.append(await loop.create_server(factory, sock=sock, ssl=context))
+        scheme = "wss" if context is not None else "ws"
+        log.info(
+            "Listening for websocket clients on %s://%s", scheme, show(config.host, port_of(sock))
+        )
+        if context is None:
+            log.warning("Websocket not configured with TLS. DO NOT USE IN PRODUCTION!")
+        self._addresses["websocket"] = urls(scheme, config.host, port_of(sock))
 
     async def _listen_peer(self, peer: PeerConfig) -> None:
         """Launchers wait for these ports; whoever connects is turned away."""
@@ -284,11 +292,37 @@ class Service:
         config, loop = self.config, asyncio.get_running_loop()
         sock = self._open("Error listening on port", config.host, config.port)
         self.server.options.port = port_of(sock)
-        factory = partial(Connection, self.server, loop)
+        factory: Callable[[], asyncio.BaseProtocol] = partial(Connection, self.server, loop)
+        if config.tls is not None:
+            factory = self._tls_factory(config.tls, loop)
         listener = await loop.create_server(factory, sock=sock)
         self._client_listeners.append(listener)
         log.info("Listening for client connections on %s", show(config.host, port_of(sock)))
-        self._addresses["nats"] = urls("nats", config.host, port_of(sock))
+        if config.tls is not None:
+            log.info("TLS required for client connections")
+        self._addresses["nats"] = urls(
+            "tls" if config.tls is not None else "nats", config.host, port_of(sock)
+        )
+
+    def _tls_factory(
+        self, config: TlsConfig, loop: asyncio.AbstractEventLoop
+    ) -> Callable[[], asyncio.BaseProtocol]:
+        from broker.net.tls import TlsConnection
+
+        return partial(
+            TlsConnection, self.server, loop, build.tls_rules(config), self._context(config)
+        )
+
+    def _context(self, config: TlsConfig) -> "ssl.SSLContext":
+        from broker.net import tls
+
+        rules = build.tls_rules(config)
+        try:
+            context = tls.context_of(rules)
+        except tls.TlsError as error:
+            raise StartError(str(error)) from error
+        self.contexts.append((context, rules))
+        return context
 
     def _open(self, what: str, host: str, port: int) -> socket.socket:
         try:

@@ -35,8 +35,6 @@ from broker.config.values import (
     texts,
 )
 
-HANDSHAKE_FALLBACK_S = 0.05
-
 
 def unsupported(node: Node, _report: Report) -> None:
     raise BadValue("this setting is not supported by this server", node)
@@ -49,15 +47,16 @@ def ignored(node: Node, report: Report) -> None:
 # TLS -------------------------------------------------------------------------------------------------
 
 
-def _handshake_first(node: Node, report: Report) -> bool | float:
+def _handshake_first(node: Node, _report: Report) -> bool:
+    """Waiting a while for either (auto, or a duration) isn't there: the peer would find out by a hanging connection."""
     if isinstance(node.value, bool):
         return node.value
     word = text(node).lower()
-    if word in ("true", "on", "false", "off"):
-        return word in ("true", "on")
-    if word in ("auto", "auto_fallback"):
-        return HANDSHAKE_FALLBACK_S
-    return strict_duration(node)
+    if word not in ("true", "on", "false", "off"):
+        raise BadValue(
+            f"handshake_first: {word} is not supported by this server; use true or false", node
+        )
+    return word in ("true", "on")
 
 
 def _certs(node: Node, report: Report) -> tuple[tuple[str, str], ...]:
@@ -84,18 +83,6 @@ def _min_version(node: Node, _report: Report) -> str:
     return version[-3:]
 
 
-def _pinned_certs(node: Node, _report: Report) -> frozenset[str]:
-    prints = [value.lower() for value in texts(node)]
-    for value in prints:
-        if len(value) != 64 or set(value) - set("0123456789abcdef"):
-            raise BadValue(
-                f"error parsing 'pinned_certs' key {value} does not look like hex encoded sha256 "
-                "of DER encoded SubjectPublicKeyInfo",
-                node,
-            )
-    return frozenset(prints)
-
-
 class _Pair:
     cert_file = ""
     key_file = ""
@@ -107,12 +94,8 @@ class _Tls(_Pair):
     verify = False
     verify_and_map = False
     timeout = 0.0
-    handshake_first: bool | float = False
-    pinned_certs: frozenset[str] = frozenset()
-    cipher_suites: tuple[str, ...] = ()
-    curve_preferences: tuple[str, ...] = ()
+    handshake_first = False
     min_version = ""
-    connection_rate_limit = 0
 
 
 _PAIR = table(("cert_file", text), ("key_file", text))
@@ -123,11 +106,9 @@ _TLS = _PAIR | table(
     ("verify_and_map", boolean),
     ("verify_cert_and_check_known_urls", boolean),
     ("allow_insecure_cipher_suites", unsupported),
-    ("cipher_suites", texts),
-    ("curve_preferences", texts),
+    ("cipher_suites curve_preferences connection_rate_limit", ignored),
     ("timeout", seconds),
-    ("connection_rate_limit", integer),
-    ("pinned_certs", _pinned_certs),
+    ("pinned_certs", unsupported),
     ("handshake_first first immediate", _handshake_first),
     ("certs certificates", _certs),
     ("min_version", _min_version),
@@ -145,20 +126,14 @@ def tls(node: Node, report: Report) -> TlsConfig:
         if not raw.key_file:
             raise BadValue("missing 'key_file' in TLS configuration", node)
         raw.certs = ((raw.cert_file, raw.key_file),)
-    first = raw.handshake_first
     return TlsConfig(
         certs=raw.certs,
         ca_file=raw.ca_file,
         verify=raw.verify or raw.verify_and_map,
         verify_and_map=raw.verify_and_map,
         timeout=raw.timeout,
-        handshake_first=bool(first),
-        handshake_fallback_s=0.0 if isinstance(first, bool) else first,
-        pinned_certs=raw.pinned_certs,
-        cipher_suites=raw.cipher_suites,
-        curve_preferences=raw.curve_preferences,
+        handshake_first=raw.handshake_first,
         min_version=raw.min_version,
-        connection_rate_limit=raw.connection_rate_limit,
     )
 
 

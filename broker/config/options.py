@@ -14,7 +14,7 @@ TLS_TIMEOUT_S = 2.0
 
 @dataclass(slots=True)
 class TlsConfig:
-    """A ``tls`` block. ``handshake_fallback_s`` > 0: wait so long for a ClientHello, then send INFO first."""
+    """A ``tls`` block; ``certs`` are pairs of certificate and key files, ``timeout`` 0 = the default."""
 
     certs: tuple[tuple[str, str], ...] = ()
     ca_file: str = ""
@@ -22,12 +22,7 @@ class TlsConfig:
     verify_and_map: bool = False
     timeout: float = 0.0
     handshake_first: bool = False
-    handshake_fallback_s: float = 0.0
-    pinned_certs: frozenset[str] = frozenset()
-    cipher_suites: tuple[str, ...] = ()
-    curve_preferences: tuple[str, ...] = ()
     min_version: str = ""
-    connection_rate_limit: int = 0
 
 
 @dataclass(slots=True)

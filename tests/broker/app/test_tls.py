@@ -1,0 +1,104 @@
+"""TLS as clients meet it: required, handshake first, client certificates, certificates that name the user."""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from pathlib import Path
+
+import nats
+import pytest
+from cryptography import x509
+
+from tests.broker.app.certificates import Authority
+from tests.broker.app.test_program import program, run
+
+CONFIG = """
+listen: 127.0.0.1:-1
+ports_file_dir: {{directory}}
+tls {{{{ cert_file: "{cert}", key_file: "{key}", ca_file: "{ca}", {more} }}}}
+{rest}
+"""
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def config(authority: Authority, more: str = "timeout: 2", rest: str = "") -> str:
+    cert, key = authority.issue("server", x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+    return CONFIG.format(cert=cert, key=key, ca=authority.file, more=more, rest=rest)
+
+
+def trusting(authority: Authority, *own: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(authority.file))
+    if own:
+        context.load_cert_chain(*own)
+    return context
+
+
+@pytest.mark.parametrize("first", [False, True])
+async def test_messages_travel(authority: Authority, tmp_path: Path, first: bool) -> None:
+    more = f"handshake_first: {str(first).lower()}"
+    with program(tmp_path, config(authority, more)) as server:
+        client = await nats.connect(
+            server.ports["nats"][0], tls=trusting(authority), tls_handshake_first=first
+        )
+        subscription = await client.subscribe("a")
+        await client.publish("a", b"x" * 500_000)
+        assert len((await subscription.next_msg(5)).data) == 500_000
+        await client.close()
+
+
+async def test_certificate_is_wanted(authority: Authority, tmp_path: Path) -> None:
+    own = authority.issue("me")
+    with program(tmp_path, config(authority, "verify: true")) as server:
+        url = server.ports["nats"][0]
+        client = await nats.connect(url, tls=trusting(authority, *own))
+        await client.flush()
+        await client.close()
+        answer = await asyncio.to_thread(ping, url, trusting(authority))
+        assert answer == b""
+
+
+def ping(url: str, context: ssl.SSLContext) -> bytes:
+    """What a client under TLS hears after PING; nothing when it was turned away."""
+    port = int(url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as clear:
+        assert clear.recv(65536).startswith(b"INFO ")
+        try:
+            with context.wrap_socket(clear, server_hostname="127.0.0.1") as secured:
+                secured.sendall(b'CONNECT {"verbose":false}\r\nPING\r\n')
+                return secured.recv(65536)
+        except OSError:
+            return b""
+
+
+def test_ping_is_heard(authority: Authority, tmp_path: Path) -> None:
+    own = authority.issue("me")
+    with program(tmp_path, config(authority, "verify: true")) as server:
+        answer = ping(server.ports["nats"][0], trusting(authority, *own))
+        assert answer.startswith(b"PONG")
+
+
+async def test_certificate_names_the_user(authority: Authority, tmp_path: Path) -> None:
+    own = authority.issue("me", x509.RFC822Name("me@example.org"))
+    other = authority.issue("stranger")
+    rest = 'authorization { users = [ {user: "me@example.org", permissions: {publish: a}} ] }'
+    rest = rest.replace("{", "{{").replace("}", "}}")
+    with program(tmp_path, config(authority, "verify_and_map: true", rest)) as server:
+        url = server.ports["nats"][0]
+        client = await nats.connect(url, tls=trusting(authority, *own))
+        await client.flush()
+        await client.close()
+        with pytest.raises(Exception, match="Authorization Violation"):
+            await nats.connect(url, tls=trusting(authority, *other), allow_reconnect=False)
+
+
+def test_missing_certificate_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "bad.conf"
+    path.write_text("port: -1\ntls {cert_file: nope.pem, key_file: nope.key}\n")
+    answer = run("-c", str(path))
+    assert answer.returncode == 1
+    assert "open nope.pem: no such file or directory" in answer.stderr
