@@ -39,6 +39,7 @@ class _Running:
     subscriptions: list[InternalSubscription] = field(default_factory=list)
     has_frames: asyncio.Event = field(default_factory=asyncio.Event)
     sender: asyncio.Task[None] | None = None
+    ended: bool = False
 
 
 class Taps:
@@ -143,10 +144,10 @@ class Taps:
     async def _send(self, running: _Running) -> None:
         """Publishes one tap's frames in order; what can't be handed over counts as lost in the next frame."""
         tap, channel = running.tap, channels.tap_frames(running.tap.spec.id)
-        while True:
+        while not running.ended:  # asked too, as redis-py may lose a cancellation
             await running.has_frames.wait()
             running.has_frames.clear()
-            while tap.has_frame():
+            while tap.has_frame() and not running.ended:
                 try:
                     await self._bus.publish(channel, tap.next_frame())
                     tap.handed(True)
@@ -155,6 +156,7 @@ class Taps:
 
     def _end(self, tap_id: str) -> None:
         running = self._running.pop(tap_id)
+        running.ended = True
         for sub in running.subscriptions:
             running.account.unsubscribe(sub)
         if running.sender is not None:
