@@ -1,0 +1,77 @@
+"""A server without sockets: clients whose bytes go in and out by call, with a clock that moves when told."""
+
+import random
+from dataclasses import dataclass, field
+
+from broker.core.auth import Peer
+from broker.core.client import Client
+from broker.core.options import ServerOptions
+from broker.core.server import Server
+
+CONNECT = b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true,"protocol":1}\r\n'
+
+
+@dataclass
+class ManualClock:
+    now_s: float = 1_790_000_000.0
+
+    def wall_s(self) -> float:
+        return self.now_s
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class MemoryWire:
+    """The network end of one client; ``written`` is everything that left it."""
+
+    client: Client | None = None
+    written: bytearray = field(default_factory=bytearray)
+    ended: bool = False
+    held_s: float = 0.0
+
+    def flush(self) -> None:
+        if self.client is not None:
+            self.written += b"".join(self.client.outbound.take())
+
+    def finish(self) -> None:
+        self.flush()
+        self.ended = True
+
+    def abort(self) -> None:
+        self.ended = True
+
+    def hold(self, seconds: float) -> None:
+        self.held_s += seconds
+
+
+class Wired:
+    """``clients`` by the order of ``connect``; the seed decides which member of a queue group is asked."""
+
+    def __init__(self, options: ServerOptions | None = None, seed: int = 1) -> None:
+        self.clock = ManualClock()
+        self.server = Server(
+            options or ServerOptions(), "N" * 56, clock=self.clock, random=random.Random(seed)
+        )
+
+    def connect(self, connect: bytes = CONNECT) -> MemoryWire:
+        """A client past INFO and its own CONNECT; nothing written is left over."""
+        wire = MemoryWire()
+        wire.client = self.server.accept(Peer("127.0.0.1", 1), wire)
+        self.send(wire, connect)
+        self.take(wire)
+        return wire
+
+    def send(self, wire: MemoryWire, *blocks: bytes) -> bytes:
+        """What the client was told by the end of the turn that followed the last block."""
+        assert wire.client is not None
+        for block in blocks:
+            wire.client.receive(block)
+        return self.take(wire)
+
+    def take(self, wire: MemoryWire) -> bytes:
+        self.server.flush()
+        taken = bytes(wire.written)
+        wire.written.clear()
+        return taken
