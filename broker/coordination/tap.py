@@ -98,6 +98,8 @@ class Tap:
             self._sampled += 1
         elif self._latest is not None:
             self._keep(self._latest, message)
+        elif self._msgs_left < 1:  # the cheap end of ``_record``, for floods over the budget
+            self._budget += 1
         else:
             self._record(message, self._now_ns())
 
