@@ -17,6 +17,8 @@ from broker.protocol.errors import Reason
 
 log = logging.getLogger(__name__)
 
+#: Bytes that may come between the handshake's end and the moment when it is known here.
+_EARLY_MAX: Final = 1024 * 1024
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 #: OpenSSL's long names of what a distinguished name holds, as RFC 2253 shortens them.
 _SHORT: Final = {
@@ -83,7 +85,7 @@ def certificate_names(certificate: dict[str, Any]) -> tuple[str, ...]:
 class TlsConnection(Connection):
     """A NATS client under TLS."""
 
-    __slots__ = ("_context", "_handshake", "_rules")
+    __slots__ = ("_context", "_early", "_handshake", "_rules")
 
     def __init__(
         self,
@@ -96,6 +98,7 @@ class TlsConnection(Connection):
         self._rules = rules
         self._context = context
         self._handshake: asyncio.Task[None] | None = None
+        self._early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         clear = cast(asyncio.Transport, transport)
@@ -128,6 +131,18 @@ class TlsConnection(Connection):
                 self.client.peer, certificate_names=certificate_names(certificate)
             )
             self.flush()
+        early, self._early = self._early, b""
+        if early:
+            super().read(memoryview(early))
+
+    def read(self, block: memoryview) -> None:
+        """What comes in the turn of the handshake's end waits until the certificate is known."""
+        if self._handshake is None:
+            super().read(block)
+        elif len(self._early) + len(block) > _EARLY_MAX:
+            self.abort()
+        else:
+            self._early += bytes(block)
 
     def _refuse(self, clear: asyncio.Transport, error: Exception) -> None:
         log.error("TLS handshake error: %s", error)
