@@ -97,6 +97,11 @@ class Child:
             with suppress(asyncio.CancelledError):
                 await self._keeper
 
+    def give_up(self) -> None:
+        """Kill it, and don't start it again."""
+        self._stopping = True
+        self.kill()
+
     def kill(self) -> None:
         """SIGKILL, to whatever it has started too."""
         if self.pid is not None:

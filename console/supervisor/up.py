@@ -156,7 +156,7 @@ class Supervisor:
             self._stop.set()
             return
         for child in self.children:
-            child.kill()
+            child.give_up()
 
     async def _stop_all(self) -> None:
         """The web program first, so that it sees no broker vanish; Valkey last, because both speak to it."""

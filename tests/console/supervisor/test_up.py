@@ -106,6 +106,7 @@ async def test_a_second_signal_kills_what_does_not_listen(options: Options) -> N
     supervisor._signalled(signal.SIGINT)
     supervisor._signalled(signal.SIGINT)
     assert await asyncio.wait_for(task, 4) == 0
+    assert not any("starting it again" in line for line in supervisor.lines.lines)
 
 
 async def test_one_that_cannot_start_ends_all(options: Options) -> None:
