@@ -122,7 +122,7 @@ def key_file(path: Path, make: str, variable: str) -> str:
     """
     try:
         return _read_key(path, variable)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ def _read_key(path: Path, variable: str) -> str:
     try:
         mode = path.stat().st_mode
         text = path.read_text().strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(
