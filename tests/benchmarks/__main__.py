@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -36,13 +37,13 @@ def main(arguments: list[str]) -> int:
         print("\n".join(case.name for case in CASES))
         return 0 if options.list else 2
     _allow_many_connections()
-    effort = replace(QUICK if options.quick else FULL)
+    effort, load = QUICK if options.quick else FULL, os.getloadavg()[0]
     if options.rounds:
         effort = replace(effort, rounds=options.rounds)
     contenders = _present(options.server)
     ceilings = {size: flow.ceiling(size, effort.seconds) for size in (16, 128)}
     rows = [row for case in cases for row in _measure(case, contenders, effort)]
-    _give(rows, options, effort, ceilings)
+    _give(rows, options, effort, ceilings, load)
     return 1 if any(row.problem for row in rows) else 0
 
 
@@ -108,13 +109,17 @@ def _add(rows: list[Row], server: Server, values: dict[str, float]) -> None:
 
 
 def _give(
-    rows: list[Row], options: argparse.Namespace, effort: Effort, ceilings: dict[int, float]
+    rows: list[Row],
+    options: argparse.Namespace,
+    effort: Effort,
+    ceilings: dict[int, float],
+    load: float,
 ) -> None:
     print(report.plain_table(rows))
     if options.json:
         options.json.write_text(json.dumps([row.as_json() for row in rows], indent=1))
     if options.save:
-        report.save(rows, effort.rounds, ceilings)
+        report.save(rows, effort.rounds, ceilings, load)
 
 
 if __name__ == "__main__":

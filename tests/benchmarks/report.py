@@ -71,7 +71,7 @@ def plain_table(rows: Sequence[Row]) -> str:
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
-def save(rows: Sequence[Row], rounds: int, ceilings: dict[int, float]) -> None:
+def save(rows: Sequence[Row], rounds: int, ceilings: dict[int, float], load: float) -> None:
     """Write RESULTS.md: the table with the machine and the versions that it was made with."""
     lines = [
         "# Results",
@@ -79,7 +79,8 @@ def save(rows: Sequence[Row], rounds: int, ceilings: dict[int, float]) -> None:
         f"`python3 manage.py bench --save` on {_machine()}.",
         f"{_versions()}. Medians of {rounds} runs, both servers in one session, alternating; a ratio above 1 means "
         "that ours is better. Bars are those of the compiled build.",
-        f"The generator alone, without a server: {_ceilings(ceilings)}.",
+        f"The generator alone, without a server: {_ceilings(ceilings)}. Load average before the first run: {load:.1f} "
+        "(0 is a quiet machine; above 1, others took part of what is measured, and only CPU and memory hold).",
         "",
         "| " + " | ".join(HEADINGS) + " |",
         "|---|---|---:|---:|---:|---:|",
