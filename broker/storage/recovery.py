@@ -15,7 +15,6 @@ from broker.storage.message_index import MessageIndex
 from broker.storage.segment import (
     BOUNDS,
     DELETE,
-    ERASED,
     GROUP_END,
     GROUPED,
     MESSAGE,
@@ -107,7 +106,6 @@ class _Loader:
         self._group: list[tuple[Record, bytes]] = []
         self._damages: list[Damage] = []
         self._own_controls: list[Control] = []
-        self._erased: list[int] = []
         #: Intact records that don't count, (offset, length): overwritten, or they'd count at the next opening.
         self._void: list[tuple[int, int]] = []
 
@@ -199,38 +197,37 @@ class _Loader:
     # From the records --------------------------------------------------------------------------
 
     def _scan(self, segment: Segment, data: bytes, *, is_last: bool) -> None:
-        for found in scan(data, segment.head.salt):
+        content = list(scan(data, segment.head.salt))
+        epochs = (found.epoch for found in content if isinstance(found, Record))
+        segment.epoch_max = max(epochs, default=0)
+        for found in content:
             if isinstance(found, Damage):
                 self._damages.append(found)
                 after = self._found.index.last_seq
                 self._report(found, torn=False, after_seq=after)
             else:
-                segment.epoch_max = max(segment.epoch_max, found.epoch)
                 segment.end = found.at + found.length
                 self._take_record(segment, found, data, is_last=is_last)
         self._end_of_records(segment, is_last=is_last)
 
     def _take_record(self, segment: Segment, record: Record, data: bytes, *, is_last: bool) -> None:
-        if record.kind == GROUPED and is_last:
+        if record.kind == GROUPED and is_last and record.epoch == segment.epoch_max:
             self._group.append((record, data))
         elif record.kind in (MESSAGE, GROUPED):
             self._add(segment, record, data)
-        elif record.kind == ERASED:
-            self._erased.append(record.seq)
         elif record.kind == GROUP_END:
             self._take_group(segment, record)
         elif record.kind in (DELETE, BOUNDS):
             self._take_control(segment, record, data)
 
     def _take_group(self, segment: Segment, end: Record) -> None:
-        """A batch counts when all of it is there; one of which a message was erased had been committed."""
+        """A batch of the last epoch counts when all of it is there; earlier ones had been committed."""
         last_seq, count = end.expires_ns, end.seq
         seqs = range(last_seq - count + 1, last_seq + 1)
         members = [
             each for each in self._group if each[0].epoch == end.epoch and each[0].seq in seqs
         ]
-        erased = any(seq in seqs for seq in self._erased)
-        if erased or len(members) == count:
+        if len(members) == count:
             for record, data in members:
                 self._add(segment, record, data)
             self._group = [each for each in self._group if each not in members]
