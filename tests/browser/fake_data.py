@@ -139,7 +139,9 @@ class Data:
             return 401, {"type": "denied_authentication", "message": "Sign in first."}
         if path == "/api/namespaces":
             if method == "POST":
-                return 201, self.add_namespace(body["name"])
+                made = self.add_namespace(body["name"])
+                made |= {"usage": None, "credential_count": 0}
+                return 201, made
             return 200, {"namespaces": list(self.namespaces.values()), "total_count": 1}
         if path.endswith("/members"):
             person = {"id": "1", "email": "olga@example.org", "name": "Olga Winter"}

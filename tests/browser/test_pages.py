@@ -7,9 +7,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Complaints, Fake
+from tests.support.wait import wait_until
 
 AXE = (Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js").read_text()
 INSIDE = ("overview", "live", "credentials", "connections", "activity", "settings")
+#: Waiting in the page itself would need eval, which the policy forbids.
+STILL = "document.getAnimations().every((a) => a.playState !== 'running' || a.effect.getTiming().iterations === Infinity)"
 PAGES = {
     "/": "Namespaces", "/account": "Account", "/projects/p1/members": "Members", "/nowhere": "There is nothing here",
     **{f"/namespaces/A{'ORDERS':A<55}/{name}": "orders" if name == "overview" else name.capitalize() for name in INSIDE},
@@ -27,7 +30,7 @@ def settle(page: Page, title: str) -> None:
     """The heading is there, nothing loads any more, and nothing moves."""
     expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
     expect(page.locator(".skeleton")).to_have_count(0)
-    page.wait_for_function("document.getAnimations().every((a) => a.playState !== 'running' || a.effect.getTiming().iterations === Infinity)")
+    wait_until(lambda: page.evaluate(STILL), "the animations' end")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -80,7 +83,7 @@ def open_it(page: Page, fake: Fake, what: str) -> None:
         expect(page.get_by_role("region", name="The file of web")).to_be_visible()
     else:
         page.get_by_role("button", name="Olga Winter").click()
-    page.wait_for_function("document.getAnimations().every((a) => a.playState !== 'running' || a.effect.getTiming().iterations === Infinity)")
+    wait_until(lambda: page.evaluate(STILL), "the animations' end")
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 390])

@@ -17,9 +17,9 @@ const named = (list) => Object.fromEntries(COUNTERS.map((name, i) => [name, list
 const dropped = (n) => DROPS.reduce((sum, [name]) => sum + n[name], 0);
 
 function Cell({ name, words, total, perSecond, children, bad }) {
-  return html`<div class="meter-cell" tabindex="0" aria-label=${`${words}: ${count(total)}, ${rate(perSecond)} a second`}>
-    <dt>${name !== "seen" && html`<i class=${`swatch ${name}`}></i>`}${words}</dt>
-    <dd class=${bad ? "bad" : ""}><span data-counter=${name} data-value=${total}>${count(total)}</span> <small>${rate(perSecond)}/s</small></dd>
+  return html`<div class="meter-cell" role="group" tabindex="0" aria-label=${`${words}: ${count(total)}, ${rate(perSecond)} a second`}>
+    <div class="meter-name">${name !== "seen" && html`<i class=${`swatch ${name}`}></i>`}${words}</div>
+    <div class=${bad ? "meter-value bad" : "meter-value"}><span data-counter=${name} data-value=${total}>${count(total)}</span> <small>${rate(perSecond)}/s</small></div>
     <div class="tip" role="tooltip">${children}</div></div>`;
 }
 
@@ -47,12 +47,12 @@ export function MeterView({ stats }) {
   const n = named(stats?.totals || ZERO);
   const r = named(stats?.rates || ZERO);
   const lost = dropped(n);
-  return html`<dl class="meter" aria-label="Meter">
+  return html`<div class="meter" role="group" aria-label="Meter">
     <${Cell} name="seen" words="Seen" total=${n.seen} perSecond=${r.seen}><${Equation} n=${n} /><//>
     <${Cell} name="shown" words="Shown" total=${n.shown} perSecond=${r.shown}><p>Sent to this page. The newest 50,000 rows (or 32 MiB) stay in its memory${stats ? html`: <span class="num">${count(stats.rows)}</span> now` : ""}.</p><//>
     <${Cell} name="filtered" words="Filtered out" total=${n.filtered} perSecond=${r.filtered}><p>On a subject that you watch, but kept out by an exclusion, a header or a payload filter.</p><//>
     <${Cell} name="sampled" words="Sampled out" total=${n.sampled} perSecond=${r.sampled}><p>Thinned by the mode: 1 in N, or replaced by a newer message on the same subject.</p><//>
     <${Cell} name="dropped" words="Dropped" total=${lost} perSecond=${dropped(r)} bad=${lost > 0}><${Reasons} n=${n} /><//>
     <div class="meter-spark"><${Spark} values=${stats?.history || []} height=${34} label=${`Seen: ${rate(r.seen)} messages a second; the last minute`} /></div>
-    <${Bar} n=${n} /></dl>`;
+    <${Bar} n=${n} /></div>`;
 }

@@ -35,7 +35,7 @@ function Row({ member, owns, changeRole, drop }) {
   return html`<tr><td><span class="member"><span class="avatar" aria-hidden="true">${initials(member.name || email)}</span><span><b>${email}</b>${self && html` <span class="dim">you</span>`}</span></span></td>
     <td data-label="Role">${owns ? html`<select class="select role" aria-label=${`Role of ${email}`} value=${member.role} onChange=${(e) => changeRole(member, e.target.value, e.target)}>
       ${Object.entries(SHORT).map(([key, words]) => html`<option key=${key} value=${key} selected=${key === member.role}>${words}</option>`)}</select>` : SHORT[member.role]}</td>
-    <td class="act">${owns && html`<button type="button" class="btn small quiet danger-quiet" aria-label=${`Remove ${email}`} onClick=${() => drop(member, self)}>${self ? "Leave" : "Remove"}</button>`}</td></tr>`;
+    <td class="act">${owns && html`<button type="button" class="btn small quiet danger-quiet" aria-label=${self ? "Leave this project" : `Remove ${email}`} onClick=${() => drop(member, self)}>${self ? "Leave" : "Remove"}</button>`}</td></tr>`;
 }
 
 function useActions(projectId, resource) {

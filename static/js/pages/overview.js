@@ -64,8 +64,8 @@ function firstSteps(namespace, arrived) {
 }
 
 function Stat({ words, value, note, history, pick }) {
-  return html`<div class="card stat"><dt>${words}</dt><dd>${value} <small>${note}</small></dd>
-    ${history && html`<${Spark} values=${history.map(pick)} width=${220} label=${`${words}, the last minute`} />`}</div>`;
+  return html`<div class="card stat"><dt>${words}</dt><dd>${value} <small>${note}</small>
+    ${history && html`<${Spark} values=${history.map(pick)} width=${220} label=${`${words}, the last minute`} />`}</dd></div>`;
 }
 
 function Stats({ live }) {

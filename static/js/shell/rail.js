@@ -84,10 +84,10 @@ export function Rail({ open, close }) {
   const onKey = (event) => open && event.key === "Escape" && close();
   const onClick = (event) => event.target.closest("a") && close();
   return html`${open && html`<div class="rail-scrim" onClick=${close}></div>`}
-    <div id="rail" class=${open ? "rail open" : "rail"} ref=${element} onKeyDown=${onKey} onClick=${onClick}>
+    <aside id="rail" aria-label="Where to go" class=${open ? "rail open" : "rail"} ref=${element} onKeyDown=${onKey} onClick=${onClick}>
       <a class="brand" href="/"><${Mark} />Wireroom</a>
       ${namespaces.value?.length ? html`<${Switcher} current=${current} />` : null}
       ${current ? html`<${NamespaceNav} current=${current} />` : html`<${HomeNav} />`}
       <${Me} />
-    </div>`;
+    </aside>`;
 }

@@ -36,7 +36,7 @@ export function TopBar({ openRail, openPalette, railOpen }) {
     <button type="button" class="icon-btn menu-button" aria-label="Menu" aria-controls="rail" aria-expanded=${railOpen ? "true" : "false"} onClick=${openRail}><${Icon} name="menu" /></button>
     <nav class="crumbs grow" aria-label="Breadcrumbs"><ol>${crumbs().map(([words, href], i, all) => html`<li key=${i} class="clip">
       ${href && i < all.length - 1 ? html`<a class="clip" href=${href}>${words}</a>` : html`<span class="clip" aria-current="page">${words}</span>`}</li>`)}</ol></nav>
-    <button type="button" class="palette-button" aria-label="Search or jump to" onClick=${openPalette}><${Icon} name="search" /><span class="words">Search or jump to…</span><span class="grow"></span><kbd>${/Mac|iP/.test(navigator.platform) ? "⌘K" : "Ctrl K"}</kbd></button>
+    <button type="button" class="palette-button" onClick=${openPalette}><${Icon} name="search" /><span class="words">Search or jump to…</span><span class="grow"></span><kbd aria-hidden="true">${/Mac|iP/.test(navigator.platform) ? "⌘K" : "Ctrl K"}</kbd></button>
     <${BrokerDot} />
   </header>`;
 }
