@@ -12,7 +12,7 @@ from broker import NATS_VERSION, __version__
 from broker.app import build, files, logs
 from broker.config.flags import Flags
 from broker.config.load import Loaded
-from broker.config.options import DEFAULT_HOST, PeerConfig, TlsConfig
+from broker.config.options import DEFAULT_HOST, TLS_TIMEOUT_S, PeerConfig, TlsConfig
 from broker.core.server import Server
 from broker.identity.nkeys import KeyPair
 from broker.net.connection import Connection
@@ -295,7 +295,12 @@ class Service:
         factory: Callable[[], asyncio.BaseProtocol] = partial(Connection, self.server, loop)
         if config.tls is not None:
             factory = self._tls_factory(config.tls, loop)
-        listener = await loop.create_server(factory, sock=sock)
+        tls = config.tls
+        first = self.contexts[-1][0] if tls is not None and tls.handshake_first else None
+        wait_s = (tls.timeout or TLS_TIMEOUT_S) if tls is not None and first is not None else None
+        listener = await loop.create_server(
+            factory, sock=sock, ssl=first, ssl_handshake_timeout=wait_s
+        )
         self._client_listeners.append(listener)
         log.info("Listening for client connections on %s", show(config.host, port_of(sock)))
         if config.tls is not None:

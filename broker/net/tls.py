@@ -11,6 +11,7 @@ import ssl
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
+from broker.core.auth import Peer
 from broker.core.server import Server
 from broker.net.connection import Connection
 from broker.protocol.errors import Reason
@@ -101,16 +102,25 @@ class TlsConnection(Connection):
         self._early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._rules.handshake_first:  # the listener has done it
+            super().connection_made(transport)
+            return
         clear = cast(asyncio.Transport, transport)
-        clear.pause_reading()
         self.attach(clear)
-        if not self._rules.handshake_first:
-            self.begin()
-            self.flush()
-        if self.client is None or not self.client.closed:
-            self._handshake = self.loop.create_task(self._secure(clear))
+        self._handshake = self.loop.create_task(self._secure(clear))
+
+    def peer(self) -> Peer:
+        assert self.transport is not None  # attached before it begins
+        certificate = self.transport.get_extra_info("peercert") or {}
+        return replace(super().peer(), certificate_names=certificate_names(certificate))
 
     async def _secure(self, clear: asyncio.Transport) -> None:
+        """INFO and the change of protocols in one step: nothing can be read in between."""
+        self.begin()
+        assert self.client is not None  # begun
+        super().flush()
+        if self.client.closed:
+            return
         try:
             secured = await self.loop.start_tls(
                 clear, self, self._context, server_side=True,
@@ -123,14 +133,9 @@ class TlsConnection(Connection):
         if secured is None:
             return
         self.attach(secured)
-        if self.client is None:
-            self.begin()
-        if self.client is not None:
-            certificate = secured.get_extra_info("peercert") or {}
-            self.client.peer = replace(
-                self.client.peer, certificate_names=certificate_names(certificate)
-            )
-            self.flush()
+        names = certificate_names(secured.get_extra_info("peercert") or {})
+        self.client.peer = replace(self.client.peer, certificate_names=names)
+        self.flush()
         early, self._early = self._early, b""
         if early:
             super().read(memoryview(early))
@@ -139,7 +144,7 @@ class TlsConnection(Connection):
         """What comes in the turn of the handshake's end waits until the certificate is known."""
         if self._handshake is None:
             super().read(block)
-        elif len(self._early) + len(block) > _EARLY_MAX:
+        elif self.client is None or len(self._early) + len(block) > _EARLY_MAX:
             self.abort()
         else:
             self._early += bytes(block)

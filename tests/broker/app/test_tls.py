@@ -16,7 +16,7 @@ from tests.broker.app.test_program import program, run
 CONFIG = """
 listen: 127.0.0.1:-1
 ports_file_dir: {{directory}}
-tls {{{{ cert_file: "{cert}", key_file: "{key}", ca_file: "{ca}", {more} }}}}
+tls {{{{ cert_file: "{cert}", key_file: "{key}", ca_file: "{ca}", timeout: 15, {more} }}}}
 {rest}
 """
 
@@ -26,7 +26,7 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
 
 
-def config(authority: Authority, more: str = "timeout: 2", rest: str = "") -> str:
+def config(authority: Authority, more: str = "verify: false", rest: str = "") -> str:
     cert, key = authority.issue("server", x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
     return CONFIG.format(cert=cert, key=key, ca=authority.file, more=more, rest=rest)
 
@@ -43,11 +43,14 @@ async def test_messages_travel(authority: Authority, tmp_path: Path, first: bool
     more = f"handshake_first: {str(first).lower()}"
     with program(tmp_path, config(authority, more)) as server:
         client = await nats.connect(
-            server.ports["nats"][0], tls=trusting(authority), tls_handshake_first=first
+            server.ports["nats"][0],
+            tls=trusting(authority),
+            tls_handshake_first=first,
+            connect_timeout=15,
         )
         subscription = await client.subscribe("a")
         await client.publish("a", b"x" * 500_000)
-        assert len((await subscription.next_msg(5)).data) == 500_000
+        assert len((await subscription.next_msg(15)).data) == 500_000
         await client.close()
 
 
@@ -55,7 +58,7 @@ async def test_certificate_is_wanted(authority: Authority, tmp_path: Path) -> No
     own = authority.issue("me")
     with program(tmp_path, config(authority, "verify: true")) as server:
         url = server.ports["nats"][0]
-        client = await nats.connect(url, tls=trusting(authority, *own))
+        client = await nats.connect(url, tls=trusting(authority, *own), connect_timeout=15)
         await client.flush()
         await client.close()
         answer = await asyncio.to_thread(ping, url, trusting(authority))
@@ -65,7 +68,7 @@ async def test_certificate_is_wanted(authority: Authority, tmp_path: Path) -> No
 def ping(url: str, context: ssl.SSLContext) -> bytes:
     """What a client under TLS hears after PING; nothing when it was turned away."""
     port = int(url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as clear:
+    with socket.create_connection(("127.0.0.1", port), timeout=15) as clear:
         assert clear.recv(65536).startswith(b"INFO ")
         try:
             with context.wrap_socket(clear, server_hostname="127.0.0.1") as secured:
@@ -89,7 +92,7 @@ async def test_certificate_names_the_user(authority: Authority, tmp_path: Path) 
     rest = rest.replace("{", "{{").replace("}", "}}")
     with program(tmp_path, config(authority, "verify_and_map: true", rest)) as server:
         url = server.ports["nats"][0]
-        client = await nats.connect(url, tls=trusting(authority, *own))
+        client = await nats.connect(url, tls=trusting(authority, *own), connect_timeout=15)
         await client.flush()
         await client.close()
         answer = await asyncio.to_thread(ping, url, trusting(authority, *other))
