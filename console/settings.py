@@ -190,7 +190,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["console.http.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "console.http.schema.AutoSchema",
     "EXCEPTION_HANDLER": "console.http.errors.exception_handler",
     "DEFAULT_THROTTLE_RATES": {"sign_in_link": "10/min", "password": "10/min"},
     "NUM_PROXIES": TRUSTED_PROXIES,
