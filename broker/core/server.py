@@ -334,7 +334,7 @@ class Server:
         fields: dict[str, Any] = {
             "server_id": self.server_id, "server_name": o.server_name or self.server_id,
             "version": NATS_VERSION, "proto": 1, "git_commit": "", "go": "", "host": o.host, "port": o.port,
-            "headers": not o.no_header_support, "auth_required": self.auth_required,
+            "headers": not o.no_header_support, "auth_required": self.auth_required and not o.no_auth_user,
             "tls_required": o.tls_required, "tls_verify": o.tls_verify, "tls_available": o.tls_available,
             "max_payload": o.max_payload, "jetstream": o.jetstream, "ldm": self.lame_duck,
         }  # fmt: skip
