@@ -41,7 +41,7 @@ class Wire(Protocol):
 
 
 class Client:
-    """Counters are cumulative. ``start_s``, ``last_activity_s``, ``stop_s`` are Unix seconds, ``due`` monotonic ones."""
+    """Counters are cumulative. ``start_s``, ``last_activity_s``, ``stop_s`` are Unix s, ``due`` monotonic ones."""
 
     __slots__ = (
         "account", "auth_due_s", "awaits_connect", "cid", "closed", "connected", "expiry_due_s",

@@ -1,8 +1,8 @@
 """What a user may publish and subscribe to.
 
 Allow lists: None allows everything, an empty one nothing; deny wins. Entries for subscribing may be
-``"subject queue"``, with wildcards in the queue part. A wildcard subscription that reaches into a denied subject is allowed, and the
-denied messages are held back one by one (``hides``).
+``"subject queue"``, with wildcards in the queue part. A wildcard subscription that reaches into a denied subject is
+allowed, and the denied messages are held back one by one (``hides``).
 Source   nats-server ``client.go`` (setPermissions, canSubscribe, pubAllowedFullCheck), ``auth.go``
 """
 
