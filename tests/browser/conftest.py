@@ -27,7 +27,9 @@ FLAGS = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     skip = pytest.mark.skip(reason="no Chromium: install it, or name it in CHROMIUM")
     for item in items:
-        if Path(__file__).parent in item.path.parents and "browser" in getattr(item, "fixturenames", ()):
+        if Path(__file__).parent in item.path.parents and "browser" in getattr(
+            item, "fixturenames", ()
+        ):
             item.add_marker(pytest.mark.browser)
             if not CHROMIUM:
                 item.add_marker(skip)
@@ -45,7 +47,9 @@ class Complaints(list[str]):
     """What the page complained of; a test may ``forgive`` what it provoked."""
 
     def watch(self, page: Page) -> None:
-        page.on("console", lambda m: self.append(m.text) if m.type in ("error", "warning") else None)
+        page.on(
+            "console", lambda m: self.append(m.text) if m.type in ("error", "warning") else None
+        )
         page.on("pageerror", lambda error: self.append(f"{error}\n{error.stack or ''}"))
 
     def forgive(self, part: str) -> None:
@@ -81,7 +85,9 @@ class Fake:
         self.url = url
 
     def steer(self, **wanted: Any) -> dict[str, Any]:
-        request = urllib.request.Request(f"{self.url}/fake", json.dumps(wanted).encode(), method="POST")
+        request = urllib.request.Request(
+            f"{self.url}/fake", json.dumps(wanted).encode(), method="POST"
+        )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=10) as answer:
             return dict(json.loads(answer.read()))
@@ -94,9 +100,25 @@ class Fake:
 @pytest.fixture(scope="session")
 def fake_server() -> Iterator[Fake]:
     (port,) = free_ports(1)
-    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "tests.browser.fake_console:app"]
+    command = [
+        sys.executable,
+        "-m",
+        "daphne",
+        "-b",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "tests.browser.fake_console:app",
+    ]
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.support.settings"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     fake = Fake(f"http://127.0.0.1:{port}")
 
     def answers() -> bool:

@@ -125,7 +125,13 @@ class Data:
         return self.namespaces[key]
 
     def session(self, signed_in: bool) -> dict[str, Any]:
-        user = {"id": "1", "email": "olga@example.org", "name": "Olga Winter", "is_admin": True, "has_password": False}
+        user = {
+            "id": "1",
+            "email": "olga@example.org",
+            "name": "Olga Winter",
+            "is_admin": True,
+            "has_password": False,
+        }
         projects = [{"id": "p1", "name": "Shop", "role": self.role}]
         return {
             "user": user if signed_in else None, "sign_up": "closed", "projects": projects if signed_in else [],
@@ -145,7 +151,10 @@ class Data:
             return 200, {"namespaces": list(self.namespaces.values()), "total_count": 1}
         if path.endswith("/members"):
             person = {"id": "1", "email": "olga@example.org", "name": "Olga Winter"}
-            return 200, {"members": [{"user": person, "role": "owner", "created_at": stamp()}], "total_count": 1}
+            return 200, {
+                "members": [{"user": person, "role": "owner", "created_at": stamp()}],
+                "total_count": 1,
+            }
         found = re.fullmatch(r"/api/namespaces/(A\w+)/?(\w*)/?(.*)", path)
         if not found or found[1] not in self.namespaces:
             return 404, {"type": "not_found", "message": "resource is not found"}
@@ -156,7 +165,10 @@ class Data:
             state.signed_in = False
             return 401, {"status": 401}
         if path.endswith("/auth/login") and state.has_second_factor:
-            return 401, {"status": 401, "data": {"flows": [{"id": "mfa_authenticate", "is_pending": True}]}}
+            return 401, {
+                "status": 401,
+                "data": {"flows": [{"id": "mfa_authenticate", "is_pending": True}]},
+            }
         secret = body.get("token") or body.get("password") or body.get("code")
         if path != "/api/session" and secret != "right":
             return 400, {"type": "invalid_arguments", "message": "no", "details": []}
@@ -167,9 +179,17 @@ class Data:
         if what == "credentials" and method == "POST":
             made = credential(body["name"], created_at=stamp())
             self.credentials.append(made)
-            return 201, {"credential": made, "creds": "fake file\n", "file_name": f"{body['name']}.creds"}
+            return 201, {
+                "credential": made,
+                "creds": "fake file\n",
+                "file_name": f"{body['name']}.creds",
+            }
         if what == "credentials" and method == "DELETE":
-            return 200, {"credential": self.credentials[0], "broker": "applied", "closed_connections": 2}
+            return 200, {
+                "credential": self.credentials[0],
+                "broker": "applied",
+                "closed_connections": 2,
+            }
         lists: dict[str, Any] = {
             "credentials": {"credentials": self.credentials, "total_count": len(self.credentials)},
             "connections": {"connections": [connection(n) for n in range(1, 6)], "total_count": 5},

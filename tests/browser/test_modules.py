@@ -25,7 +25,14 @@ def record(number: random.Random) -> Record:
     payload = number.randbytes(number.choice([0, 1, 90, 3000]))
     subject = b".".join(b"t%d" % number.randrange(99) for _ in range(number.randint(1, 5)))
     header = b"NATS/1.0\r\nA: 1\r\n\r\n" if number.random() < 0.5 else b""
-    return Record(number.randrange(2**62), subject, b"_INBOX.x" if number.random() < 0.5 else b"", header, payload, len(payload) + number.randrange(3))
+    return Record(
+        number.randrange(2**62),
+        subject,
+        b"_INBOX.x" if number.random() < 0.5 else b"",
+        header,
+        payload,
+        len(payload) + number.randrange(3),
+    )
 
 
 DECODE = """async ([hex]) => {
@@ -53,14 +60,28 @@ def test_the_page_reads_frames_as_the_server_writes_them(modules: Page, seed: in
     read = modules.evaluate(DECODE, [raw.hex()])
     assert read["seq"] == seed + 1
     assert read["counters"] == [getattr(counters, n) for n in ViewCounters.__slots__]
-    wanted = [[str(r.received_ns), r.subject.decode(), r.reply.decode(), r.header.decode(), list(r.payload), r.payload_size] for r in records]
+    wanted = [
+        [
+            str(r.received_ns),
+            r.subject.decode(),
+            r.reply.decode(),
+            r.header.decode(),
+            list(r.payload),
+            r.payload_size,
+        ]
+        for r in records
+    ]
     assert read["records"] == wanted
 
 
 def test_broken_frames_are_refused(modules: Page) -> None:
     number = random.Random(11)
     raw = encode(1, 7, ViewCounters(), 3, b"".join(record(number).encode() for _ in range(3)))
-    broken = [raw[:n] for n in (0, 3, 50, 95, 97, len(raw) - 1)] + [b"XX" + raw[2:], raw[:2] + b"\x02" + raw[3:], raw + b"\0"]
+    broken = [raw[:n] for n in (0, 3, 50, 95, 97, len(raw) - 1)] + [
+        b"XX" + raw[2:],
+        raw[:2] + b"\x02" + raw[3:],
+        raw + b"\0",
+    ]
     broken.append(raw[:92] + b"\xff\xff\xff\xff" + raw[96:])
     for one in broken:
         assert "error" in modules.evaluate(DECODE, [one.hex()]), one[:8]
@@ -86,7 +107,8 @@ RING = """async ([steps, rowsMax]) => {
 def test_the_ring_keeps_what_a_naive_one_keeps(modules: Page, seed: int) -> None:
     number = random.Random(seed)
     steps: list[tuple[str, int]] = [
-        (number.choice(["push"] * 6 + ["mark", "hold", "release"]), number.randrange(1, 60)) for _ in range(120)
+        (number.choice(["push"] * 6 + ["mark", "hold", "release"]), number.randrange(1, 60))
+        for _ in range(120)
     ]
     chunks: deque[int] = deque()
     next_row, held = 0, None
@@ -140,7 +162,9 @@ def test_no_number_is_rewritten(modules: Page) -> None:
     assert "1E+2" in pretty
 
 
-@pytest.mark.parametrize("text", ["a b", "it's", '"quoted" $HOME `x`', "", "plain", "new\nline", "é"])
+@pytest.mark.parametrize(
+    "text", ["a b", "it's", '"quoted" $HOME `x`', "", "plain", "new\nline", "é"]
+)
 def test_a_copied_command_says_exactly_the_message(modules: Page, text: str) -> None:
     command = modules.evaluate(
         """async ([payload]) => (await import("/static/js/lib/snippets.js")).natsPub({ subject: "a.b", reply: "r", headers: [["K", payload]], payload })""",
@@ -154,7 +178,9 @@ def test_a_copied_command_says_exactly_the_message(modules: Page, text: str) -> 
     [("subject", "orders.>", False), ("subject", "a..b", True), ("subject", ">.a", True), ("subject", "a b", True), ("not", "*.a", False),
      ("header", "Trace-Id", False), ("header", ": x", True), ("contains", " ", False), ("contains", "", True), ("subject", "x" * 257, True)],
 )  # fmt: skip
-def test_filters_are_judged_before_they_are_sent(modules: Page, kind: str, value: str, refused: bool) -> None:
+def test_filters_are_judged_before_they_are_sent(
+    modules: Page, kind: str, value: str, refused: bool
+) -> None:
     why = modules.evaluate(
         """async ([kind, value]) => { const f = await import("/static/js/live/filters.js"); return f.chipWrong(f.fromQuery(new URLSearchParams()), kind, value); }""",
         [kind, value],

@@ -22,8 +22,13 @@ PAGES = {
 def violations(page: Page) -> list[str]:
     # The page's policy forbids scripts that aren't its own; evaluate() isn't bound by it.
     page.evaluate(AXE)
-    found = page.evaluate("axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })")
-    return [f"{v['id']}: {v['help']} {[n['target'] for n in v['nodes']][:4]}" for v in found["violations"]]
+    found = page.evaluate(
+        "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })"
+    )
+    return [
+        f"{v['id']}: {v['help']} {[n['target'] for n in v['nodes']][:4]}"
+        for v in found["violations"]
+    ]
 
 
 def settle(page: Page, title: str) -> None:
@@ -53,7 +58,9 @@ def test_sign_in_is_accessible(page: Page, fake: Fake, theme: str) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("what", ["detail", "publish", "filter", "palette", "keys", "create", "revoke", "once", "menu"])
+@pytest.mark.parametrize(
+    "what", ["detail", "publish", "filter", "palette", "keys", "create", "revoke", "once", "menu"]
+)
 def test_what_opens_is_accessible(page: Page, fake: Fake, what: str, theme: str) -> None:
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     on_credentials = what in ("create", "revoke", "once")
@@ -66,11 +73,21 @@ def test_what_opens_is_accessible(page: Page, fake: Fake, what: str, theme: str)
 def open_it(page: Page, fake: Fake, what: str) -> None:
     if what == "detail":
         expect(page.get_by_text("Listening. Nothing yet")).to_be_visible()
-        fake.steer(emit=[{"subject": "a.b", "payload_hex": b'{"a": [1, "x", null]}'.hex(), "header": "NATS/1.0\r\nK: v\r\n\r\n"}])
+        fake.steer(
+            emit=[
+                {
+                    "subject": "a.b",
+                    "payload_hex": b'{"a": [1, "x", null]}'.hex(),
+                    "header": "NATS/1.0\r\nK: v\r\n\r\n",
+                }
+            ]
+        )
         page.locator("[data-index]").first.click()
         expect(page.get_by_role("region", name="Message")).to_be_visible()
     elif what in ("publish", "filter", "palette", "keys"):
-        page.keyboard.press({"publish": "x", "filter": "/", "palette": "Control+k", "keys": "?"}[what])
+        page.keyboard.press(
+            {"publish": "x", "filter": "/", "palette": "Control+k", "keys": "?"}[what]
+        )
     elif what == "create":
         page.get_by_role("button", name="New credential").click()
         page.get_by_label("Custom").check()
@@ -91,9 +108,16 @@ def open_it(page: Page, fake: Fake, what: str) -> None:
 def test_nothing_sticks_out_sideways(page: Page, fake: Fake, path: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     page.goto(fake.url + path)
-    settle(page, PAGES[path]) if not (width == 390 and path.endswith("/live")) else page.locator(".meter").wait_for()
+    settle(page, PAGES[path]) if not (width == 390 and path.endswith("/live")) else page.locator(
+        ".meter"
+    ).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth") <= 0
+    assert (
+        page.evaluate(
+            "document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth"
+        )
+        <= 0
+    )
 
 
 def test_keyboard_alone_reaches_a_new_namespace(page: Page, fake: Fake) -> None:
@@ -193,9 +217,20 @@ def test_the_panel_turns_green_for_its_own_credential_only(page: Page, fake: Fak
     page.goto(fake.path("credentials"))
     settle(page, "Credentials")
     open_it(page, fake, "once")
-    event = {"kind": "connect", "at": 1, "cid": 1, "ip": "10.0.0.7", "name": "", "lang": "go", "version": "1.52.0", "reason": ""}
+    event = {
+        "kind": "connect",
+        "at": 1,
+        "cid": 1,
+        "ip": "10.0.0.7",
+        "name": "",
+        "lang": "go",
+        "version": "1.52.0",
+        "reason": "",
+    }
     fake.steer(control={"op": "event", "event": event | {"user": "USOMEBODY", "namespace_id": "A"}})
     expect(page.get_by_text("Waiting for its first connection")).to_be_visible()
-    fake.steer(control={"op": "event", "event": event | {"user": f"U{'WEB':A<55}", "namespace_id": "A"}})
+    fake.steer(
+        control={"op": "event", "event": event | {"user": f"U{'WEB':A<55}", "namespace_id": "A"}}
+    )
     expect(page.get_by_text("Connected just now")).to_be_visible()
     expect(page.get_by_text("go 1.52.0 from 10.0.0.7")).to_be_visible()

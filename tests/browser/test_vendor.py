@@ -30,7 +30,9 @@ def test_every_package_has_its_licence() -> None:
     folders = {p.parent for p in (STATIC / "vendor").rglob("*.js")}
     assert folders
     assert all((folder / "LICENSE").is_file() for folder in folders)
-    assert len(list((STATIC / "fonts").glob("LICENSE-*"))) == len(list((STATIC / "fonts").glob("*.woff2")))
+    assert len(list((STATIC / "fonts").glob("LICENSE-*"))) == len(
+        list((STATIC / "fonts").glob("*.woff2"))
+    )
 
 
 def test_the_accessibility_checker_is_what_the_list_says() -> None:
@@ -42,7 +44,9 @@ def test_the_accessibility_checker_is_what_the_list_says() -> None:
 def test_imports_are_relative_and_there(path: Path) -> None:
     """Django's hashed names rewrite only ``from "./x.js";``, and a bare name would need an import map."""
     text = path.read_text()
-    head = text[: text.index("\n\n", text.index("import ")) if re.search(r"^import ", text, re.M) else 0]
+    head = text[
+        : text.index("\n\n", text.index("import ")) if re.search(r"^import ", text, re.M) else 0
+    ]
     for found in re.finditer(r"(?:\bfrom|^import) ?[\"']([^\"']+)[\"'](;?)", head, re.M):
         assert found[1].startswith("./") or found[1].startswith("../"), found[0]
         assert found[2] == ";", f"{found[0]}: without the semicolon it isn't rewritten"
