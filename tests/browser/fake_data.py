@@ -139,7 +139,7 @@ class Data:
         }  # fmt: skip
 
     def answer(self, state: Any, method: str, path: str, body: dict[str, Any]) -> Answer:
-        if path.startswith("/_allauth/") or path.startswith("/api/session"):
+        if path.startswith(("/_allauth/", "/api/session")):
             return self.sign_in(state, path, body)
         if not state.signed_in:
             return 401, {"type": "denied_authentication", "message": "Sign in first."}
