@@ -35,5 +35,5 @@ export function CopyIcon({ text, label }) {
 
 /** Code with a copy button; scrolls sideways, so it can take the focus. */
 export function Code({ text, label = "Copy this" }) {
-  return html`<div class="code"><pre tabindex="0" role="region" aria-label=${label}><code>${text}</code></pre><${CopyIcon} text=${text} label=${label} /></div>`;
+  return html`<div class="code"><pre tabindex="0" role="group" aria-label=${label}><code>${text}</code></pre><${CopyIcon} text=${text} label=${label} /></div>`;
 }
