@@ -28,6 +28,8 @@ from tests.browser import fake_data
 ROOT = Path(__file__).resolve().parent.parent.parent
 CREDIT = 8
 TICK_S = 0.05
+#: A frame stays far below the 1 MiB above which daphne sends nothing; a stall loses the rest.
+TICK_MESSAGES_MAX = 3000
 #: Every seventh invented message counts as filtered.
 FILTERED_EVERY = 7
 
@@ -92,6 +94,7 @@ class Tail:
             await asyncio.sleep(TICK_S)
             now = time.monotonic()
             owed += (now - last) * state.rate if self.is_open else 0
+            owed = min(owed, TICK_MESSAGES_MAX)
             last = now
             if self.is_open and (owed >= 1 or self.extra):
                 await self.tick(int(owed))

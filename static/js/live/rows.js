@@ -166,15 +166,16 @@ export class RowView {
   draw() {
     this.frame = 0;
     const { first, next, rows, held } = this.answer;
+    if (held === this.following) return this.ask(true); // answered before the worker knew that the view is held or follows
     const moved = first - this.first;
     this.first = first;
     this.next = next;
     this.body.style.height = `${(next - first) * ROW_PX}px`;
-    if (this.following && !held) this.scrollTo(this.scroller.scrollHeight);
+    if (this.following) this.scrollTo(this.scroller.scrollHeight);
     else if (moved > 0) this.scrollTo(this.scroller.scrollTop - moved * ROW_PX);
     this.place(rows);
     this.scroller.setAttribute("aria-rowcount", String(next - first + 1));
-    this.ask(false);
+    return this.ask(false);
   }
 
   place(rows) {
