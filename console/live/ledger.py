@@ -53,6 +53,7 @@ class Ledger:
         return Entry(delta, frame, restarted)
 
     def _is_new_run(self, frame: TapFrame) -> bool:
+        """What can't be the old run going on: something fell, or the frame has more records than were sent since."""
         old, new = self._counters, frame.counters
         return frame.seq <= self._seq or (
             new.seen < old.seen
@@ -60,7 +61,7 @@ class Ledger:
             or new.sampled < old.sampled
             or new.budget < old.budget
             or new.lost < old.lost
-            or new.sent < old.sent
+            or new.sent < old.sent + frame.count
         )
 
 

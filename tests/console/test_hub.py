@@ -280,3 +280,16 @@ async def test_a_hub_leaves_a_bad_frame_out() -> None:
     await sources.give(Back(0.0), tap.frame(1), b"nonsense", tap.frame(1))
     assert [entry.delta.count for entry in sink.entries] == [1, 1]
     await hub.close()
+
+
+def test_a_new_run_whose_first_frames_were_lost_is_known_by_what_it_carries() -> None:
+    """Its counters have overtaken the old run's, its seq too; only the records give it away."""
+    old, new, ledger = NaiveTap(), NaiveTap(), Ledger()
+    old.frame(0)
+    old.frame(0)
+    ledger.take(old.frame(19))
+    for count in (0, 0, 18):
+        new.frame(count)
+    entry = ledger.take(new.frame(1 + 1))
+    assert entry.restarted
+    assert entry.delta.seen == entry.delta.transit + entry.delta.count == 20
