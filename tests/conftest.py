@@ -8,6 +8,11 @@ from tests.contract.valkey import Valkey
 from tests.support.stack import Stack
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: once Playwright has begun, its event loop runs on in this thread, and no other one may."""
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[Valkey]:
     """A real Valkey for the whole session; tests that stop it, or that count what is in it, make their own."""
