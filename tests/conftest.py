@@ -1,11 +1,17 @@
 """Fixtures that every part's tests share."""
 
+import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.contract.valkey import Valkey
 from tests.support.stack import Stack
+
+#: nats-server, which our answers are held to, comes as a package: its program stands beside this Python.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
