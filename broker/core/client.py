@@ -36,8 +36,11 @@ class Wire(Protocol):
     def flush(self) -> None:
         """Hand the chunks of ``outbound`` to the transport, unless that is blocked."""
 
-    def hold(self, seconds: float) -> None:
-        """Read nothing for so long."""
+    def hold(self) -> None:
+        """Read nothing until as many ``release`` have come."""
+
+    def release(self) -> None:
+        """The counterpart of ``hold``."""
 
 
 class Client:

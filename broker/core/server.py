@@ -23,8 +23,6 @@ from broker.core.timers import Timers
 from broker.protocol import encoder, errors
 from broker.protocol.errors import Reason
 
-#: How long a publisher isn't read when one of its receivers is behind.
-STALL_S: Final = 0.005
 #: A connection that never CONNECTs is pinged after an interval like any other; RTT is measured again this often.
 _RTT_INTERVAL_S: Final = 3600.0
 
@@ -33,7 +31,7 @@ class Server:
     """``server_id`` is an nkey of kind server; INFO and monitoring show it. All state lives in one thread.
 
     ``wake`` is called when the first client since the last turn has something to be written: the network end then
-    takes ``take_dirty``. ``rearm`` is called when the earliest timer changed.
+    calls ``flush``. ``rearm`` is called when the earliest timer changed.
     """
 
     #: JetStream's API level, as INFO has it.
@@ -65,6 +63,8 @@ class Server:
         self.lame_duck = False
         self.wake: Callable[[], None] = _nothing
         self.rearm: Callable[[float], None] = _ignore
+        #: Calls back after so many seconds.
+        self.later: Callable[[float, Callable[[], None]], object] = _never
         self.on_connect: list[Callable[[Client], None]] = []
         self.on_disconnect: list[Callable[[Client], None]] = []
         self.on_auth_refused: list[Callable[[Client, Refusal], None]] = []
@@ -205,6 +205,8 @@ class Server:
         else:
             client.outbound.drop()
             client.wire.abort()
+        if client.outbound.gate is not None:
+            client.outbound.gate.drained()
         for hook in self.on_disconnect:
             hook(client)
 
@@ -214,7 +216,7 @@ class Server:
         self.close_client(client, reason, error)
 
     def over(self, outbound: Outbound, publisher: Client | None) -> None:
-        """A receiver is behind: over max_pending it is closed, below its publisher waits a moment."""
+        """A receiver is behind: over max_pending it is closed, below its publisher waits."""
         receiver = outbound.client
         if receiver.closed:
             return
@@ -225,9 +227,7 @@ class Server:
             and publisher is not receiver
             and not self.options.no_fast_producer_stall
         ):
-            publisher.stalls += 1
-            self.stats.stalled_clients += 1
-            publisher.wire.hold(STALL_S)
+            outbound.hold(publisher)
 
     def slow_consumer(self, client: Client, reason: str) -> None:
         """Closed without an -ERR, as it wouldn't read it."""
@@ -360,4 +360,8 @@ def _nothing() -> None:
 
 
 def _ignore(_due_s: float) -> None:
+    """Stands in until a network end is there."""
+
+
+def _never(_seconds: float, _callback: Callable[[], None]) -> None:
     """Stands in until a network end is there."""

@@ -42,7 +42,7 @@ class Connection(asyncio.BufferedProtocol):
     are where bytes may be wrapped.
     """
 
-    __slots__ = ("_finishing", "_held", "client", "loop", "server", "transport")
+    __slots__ = ("_finishing", "_holds", "client", "loop", "server", "transport")
 
     connection_type: ConnectionType = "STANDARD"
 
@@ -51,7 +51,8 @@ class Connection(asyncio.BufferedProtocol):
         self.loop = loop
         self.client: Client | None = None
         self.transport: asyncio.Transport | None = None
-        self._held = False
+        #: How often ``hold`` was called without a ``release`` yet.
+        self._holds = 0
         self._finishing = False
 
     # Called by the loop -----------------------------------------------------------------------------
@@ -149,6 +150,8 @@ class Connection(asyncio.BufferedProtocol):
         chunks = outbound.take()
         if chunks:
             self.write(transport, chunks)
+        if outbound.gate is not None:
+            outbound.gate.drained()
 
     def finish(self) -> None:
         client, transport = self.client, self.transport
@@ -168,15 +171,14 @@ class Connection(asyncio.BufferedProtocol):
         if self.transport is not None:
             self.transport.abort()
 
-    def hold(self, seconds: float) -> None:
-        if not self._held and self.transport is not None and not self._finishing:
-            self._held = True
+    def hold(self) -> None:
+        self._holds += 1
+        if self._holds == 1 and self.transport is not None and not self._finishing:
             self.transport.pause_reading()
-            self.loop.call_later(seconds, self._release)
 
-    def _release(self) -> None:
-        self._held = False
-        if self.transport is not None and not self._finishing:
+    def release(self) -> None:
+        self._holds -= 1
+        if self._holds == 0 and self.transport is not None and not self._finishing:
             self.transport.resume_reading()
 
     def _fail(self) -> None:

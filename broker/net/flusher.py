@@ -15,6 +15,7 @@ class Flusher:
         self._timer: asyncio.TimerHandle | None = None
         server.wake = self._wake
         server.rearm = self._rearm
+        server.later = loop.call_later
 
     def stop(self) -> None:
         """Nothing is driven any more; what is marked stays unwritten."""

@@ -1,6 +1,7 @@
 """A server without sockets: clients whose bytes go in and out by call, with a clock that moves when told."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from broker.core.auth import Peer
@@ -29,11 +30,14 @@ class MemoryWire:
     client: Client | None = None
     written: bytearray = field(default_factory=bytearray)
     ended: bool = False
-    held_s: float = 0.0
+    holds: int = 0
 
     def flush(self) -> None:
         if self.client is not None:
-            self.written += b"".join(self.client.outbound.take())
+            outbound = self.client.outbound
+            self.written += b"".join(outbound.take())
+            if outbound.gate is not None:
+                outbound.gate.drained()
 
     def finish(self) -> None:
         self.flush()
@@ -42,18 +46,26 @@ class MemoryWire:
     def abort(self) -> None:
         self.ended = True
 
-    def hold(self, seconds: float) -> None:
-        self.held_s += seconds
+    def hold(self) -> None:
+        self.holds += 1
+
+    def release(self) -> None:
+        self.holds -= 1
 
 
 class Wired:
-    """``clients`` by the order of ``connect``; the seed decides which member of a queue group is asked."""
+    """``clients`` by the order of ``connect``; the seed decides which member of a queue group is asked.
+
+    ``timers`` are the callbacks that wait for their time, with their seconds; a test calls them itself.
+    """
 
     def __init__(self, options: ServerOptions | None = None, seed: int = 1) -> None:
         self.clock = ManualClock()
         self.server = Server(
             options or ServerOptions(), "N" * 56, clock=self.clock, random=random.Random(seed)
         )
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+        self.server.later = lambda seconds, callback: self.timers.append((seconds, callback))
 
     def connect(self, connect: bytes = CONNECT) -> MemoryWire:
         """A client past INFO and its own CONNECT; nothing written is left over."""

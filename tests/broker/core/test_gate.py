@@ -1,0 +1,67 @@
+"""Publishers in front of a receiver that is far behind: who waits, who goes on, who is closed."""
+
+from broker.core.options import ServerOptions
+from tests.support.wire import MemoryWire, Wired
+
+PAYLOAD = 1000
+PUBLISH = b"PUB a %d\r\n%b\r\n" % (PAYLOAD, b"x" * PAYLOAD)
+BLOCK = PUBLISH * 256  # about what is read at once
+LIMIT = 16 * 1024 * 1024
+
+
+def _crowd(count: int, **options: int) -> tuple[Wired, MemoryWire, list[MemoryWire]]:
+    wired = Wired(ServerOptions(max_pending=LIMIT, **options))
+    receiver = wired.connect()
+    wired.send(receiver, b"SUB a 1\r\n")
+    return wired, receiver, [wired.connect() for _ in range(count)]
+
+
+def _publish(publishers: list[MemoryWire]) -> int:
+    """Each that is read brings one block; how many that were."""
+    reading = [wire for wire in publishers if wire.holds == 0]
+    for wire in reading:
+        assert wire.client is not None
+        wire.client.receive(BLOCK)
+    return len(reading)
+
+
+def test_a_crowd_does_not_close_a_receiver_that_reads_late() -> None:
+    wired, receiver, crowd = _crowd(20)
+    assert receiver.client is not None
+    blocks = 0
+    for _ in range(8):  # turns in which the receiver's socket takes nothing
+        blocks += _publish(crowd)
+        for _, callback in wired.timers[:1]:
+            del wired.timers[:1]
+            callback()
+    assert not receiver.ended
+    assert any(wire.holds for wire in crowd)
+    assert wired.take(receiver).count(b"MSG a 1 1000\r\n") == blocks * 256
+
+
+def test_whoever_waited_goes_on_when_the_receiver_has_drained() -> None:
+    wired, receiver, crowd = _crowd(10)
+    while _publish(crowd):
+        assert not receiver.ended
+    wired.take(receiver)
+    assert [wire.holds for wire in crowd] == [0] * 10
+    assert all(wire.client is not None and wire.client.stalls == 1 for wire in crowd)
+
+
+def test_a_receiver_that_never_reads_is_closed_and_its_publishers_go_on() -> None:
+    wired, receiver, crowd = _crowd(3)
+    while not receiver.ended:
+        _publish(crowd)
+        for _, callback in wired.timers[:1]:
+            del wired.timers[:1]
+            callback()
+    assert receiver.client is not None
+    assert receiver.client.reason == "Slow Consumer (Pending Bytes)"
+    assert [wire.holds for wire in crowd] == [0, 0, 0]
+
+
+def test_nobody_waits_where_the_operator_wants_no_stall() -> None:
+    wired, receiver, crowd = _crowd(1, no_fast_producer_stall=True)
+    while not receiver.ended:
+        assert _publish(crowd) == 1
+    assert crowd[0].holds == 0
