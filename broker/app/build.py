@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from broker.config.accounts import GLOBAL_ACCOUNT
+from broker.config.accounts import GLOBAL_ACCOUNT, destinations
 from broker.config.options import (
     TLS_TIMEOUT_S,
     AccountConfig,
     AuthorizationConfig,
     Config,
+    MappingConfig,
     PermissionsConfig,
     TlsConfig,
     UserConfig,
@@ -17,6 +18,7 @@ from broker.core.options import ServerOptions
 from broker.core.permissions import Permissions, ResponsePermission
 from broker.core.server import Server
 from broker.core.static_auth import Login, StaticAuthenticator, StaticRules, StaticUser
+from broker.protocol.mapping import Destination
 
 if TYPE_CHECKING:
     from broker.net.tls import TlsRules
@@ -76,6 +78,8 @@ def add_accounts(server: Server, config: Config) -> None:
     for account in config.accounts:
         own = server.add_account(account.name, is_system=account.name == config.system_account)
         _limit(own, account)
+        own.set_mappings(_mappings(account.mappings))
+    server.global_account.set_mappings(_mappings(config.mappings))
     if not config.no_system_account and server.system_account is None:
         server.add_account(config.system_account or SYSTEM_ACCOUNT, is_system=True)
 
@@ -86,6 +90,10 @@ def _limit(account: Account, config: AccountConfig) -> None:
     limits.subs = config.limits.max_subscriptions
     limits.payload = config.limits.max_payload
     limits.leaf = config.limits.max_leafnodes
+
+
+def _mappings(configured: dict[str, list[MappingConfig]]) -> dict[bytes, list[Destination]]:
+    return {source.encode(): destinations(to) for source, to in configured.items()}
 
 
 # Users -----------------------------------------------------------------------------------------------

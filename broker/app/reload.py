@@ -23,7 +23,7 @@ RELOADABLE = frozenset(
         "max_payload", "max_pending", "max_subscriptions", "max_subscription_tokens", "ping_interval", "ping_max",
         "write_deadline", "lame_duck_duration", "lame_duck_grace_period", "no_fast_producer_stall", "debug", "trace",
         "trace_verbose", "trace_headers", "max_traced_msg_len", "client_advertise", "connect_error_reports",
-        "reconnect_error_reports", "server_tags", "server_metadata", "resolver_preload",
+        "reconnect_error_reports", "server_tags", "server_metadata", "resolver_preload", "mappings",
     )
 )  # fmt: skip
 #: Written by the server itself once it listens.
@@ -83,9 +83,8 @@ def _apply(service: "Service", fresh: Config, changed: list[str]) -> None:
     server.options = options
     service.config = fresh
     logs.set_level(debug=fresh.debug, trace=fresh.trace)
-    if not build.operator_mode(fresh) and {"authorization", "accounts", "no_auth_user"} & set(
-        changed
-    ):
+    identity = {"authorization", "accounts", "no_auth_user", "mappings"} & set(changed)
+    if identity and not build.operator_mode(fresh):
         _replace_users(server, fresh)
 
 

@@ -27,6 +27,7 @@ from broker.config.values import (
     text,
     texts,
 )
+from broker.protocol.mapping import Destination, problem_of
 
 GLOBAL_ACCOUNT = "$G"
 _RESERVED = (GLOBAL_ACCOUNT,)
@@ -211,22 +212,27 @@ def _destination(node: Node, report: Report) -> MappingConfig:
 
 
 def mappings(node: Node, report: Report) -> dict[str, list[MappingConfig]]:
-    """Subject → its weighted destinations; whether they fit the subject is for whoever applies them."""
+    """Subject → its weighted destinations."""
     result = {}
     for subject, value in mapping(node, "mappings").items():
         if not valid_subject(subject):
             raise BadValue(f'Subject "{subject}" is not a valid subject', value)
+        to = ""
         if isinstance(value.value, str):
             result[subject] = [MappingConfig(value.value)]
+            to = f'to "{value.value}" '
         elif isinstance(value.value, list):
             result[subject] = [_destination(item, report) for item in value.value]
         else:
             result[subject] = [_destination(value, report)]
-        if sum(d.weight for d in result[subject]) > 100:
-            raise BadValue(
-                f'Error adding mapping for "{subject}" : total weight needs to be <= 100', value
-            )
+        if problem := problem_of(subject.encode(), destinations(result[subject])):
+            raise BadValue(f'Error adding mapping for "{subject}" {to}: {problem}', value)
     return result
+
+
+def destinations(configured: list[MappingConfig]) -> list[Destination]:
+    """As the mapping itself takes them."""
+    return [Destination(d.destination.encode(), d.weight, d.cluster) for d in configured]
 
 
 # An account ------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 clients go through ``core.receive``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from broker.core.subscription import (
     Kind,
     Subscription,
 )
+from broker.protocol.mapping import Destination, Mappings
 
 if TYPE_CHECKING:
     from broker.core.client import Client
@@ -58,7 +59,7 @@ class Account:
         self.routes: dict[bytes, Route] = {}
         self.routes_max = cache_max
         #: Rewrites the subject of a client's publish; None when the account has no mappings.
-        self.mapping: Callable[[bytes], bytes] | None = None
+        self.mapping: Mappings | None = None
 
     def __repr__(self) -> str:
         return f"Account({self.name!r}, clients={len(self.clients)}, subscriptions={len(self.sublist)})"
@@ -80,6 +81,14 @@ class Account:
             return []
         newest_first = sorted(self.clients.values(), key=lambda client: client.cid, reverse=True)
         return newest_first[: max(0, len(newest_first) - self.limits.conn)]
+
+    def set_mappings(self, entries: Mapping[bytes, Sequence[Destination]]) -> None:
+        """What its clients publish from now on goes where these say. Raises TransformError."""
+        before = self.mapping
+        self.mapping = Mappings(entries, self.random) if entries else None
+        if (before is None) != (self.mapping is None):
+            for client in self.clients.values():
+                client.refresh_shortcuts()
 
     # Messages ---------------------------------------------------------------------------------------
 

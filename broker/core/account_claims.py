@@ -26,6 +26,7 @@ from broker.identity.jwt import JwtError
 from broker.identity.trust import Trust
 from broker.protocol import errors
 from broker.protocol.errors import Reason
+from broker.protocol.mapping import Destination, problem_of
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +165,7 @@ class OperatorAccounts:
         account.display_name = claims.name
         account.limits.subs, account.limits.payload = limits.subs, limits.payload
         account.limits.conn, account.limits.leaf = limits.conn, limits.leaf
+        account.set_mappings(_mappings(claims))
 
     def _delete(self, name: str) -> int:
         self._held.pop(name, None)
@@ -228,6 +230,20 @@ def permissions(lists: wire.Permissions) -> Permissions | None:
         _filters(lists.sub.deny),
         _response_permission(responses) if responses is not None else None,
     )
+
+
+def _mappings(claims: AccountClaims) -> dict[bytes, list[Destination]]:
+    """Those that can be used; nobody pushes claims again for the sake of one that can't."""
+    found = {}
+    for source, targets in claims.body.mappings.items():
+        made = [Destination(t.subject.encode(), t.weight or 100, t.cluster) for t in targets]
+        if problem := problem_of(source.encode(), made):
+            log.warning(
+                "Account %.56s: mapping of %s not used: %s", claims.subject, source, problem
+            )
+        else:
+            found[source.encode()] = made
+    return found
 
 
 def _response_permission(responses: wire.ResponsePermission) -> ResponsePermission:
