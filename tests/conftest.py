@@ -11,7 +11,9 @@ from tests.contract.valkey import Valkey
 from tests.support.stack import Stack
 
 #: nats-server, which our answers are held to, comes as a package: its program stands beside this Python.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+os.environ["PATH"] = (
+    f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

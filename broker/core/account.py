@@ -23,7 +23,6 @@ from broker.protocol.mapping import Destination, Mappings
 
 if TYPE_CHECKING:
     from broker.core.client import Client
-    from broker.core.route import Route
 
 GLOBAL_ACCOUNT = "$G"
 SYSTEM_ACCOUNT = "$SYS"
@@ -55,9 +54,6 @@ class Account:
         self.stats = Traffic()
         self.total_connections = 0
         self.random = random
-        #: Control lines of publishes already understood → where they go; see ``core.receive``.
-        self.routes: dict[bytes, Route] = {}
-        self.routes_max = cache_max
         #: Rewrites the subject of a client's publish; None when the account has no mappings.
         self.mapping: Mappings | None = None
 

@@ -17,7 +17,6 @@ from broker.protocol.errors import Reason
 
 if TYPE_CHECKING:
     from broker.core.account import Account
-    from broker.core.route import Route
     from broker.core.server import Server
 
 #: Subscribing in this queue group is the server's own business.
@@ -50,9 +49,9 @@ class Client:
         "account", "auth_due_s", "awaits_connect", "cid", "closed", "connected", "expiry_due_s",
         "first_pong_sent", "grant", "headers", "hides", "in_bytes", "in_msgs", "last_activity_s",
         "max_payload", "max_subs", "options", "out_bytes", "out_msgs", "outbound", "peer",
-        "permissions", "ping_due_s", "ping_sent_s", "pings_out", "reason", "replies", "route",
-        "routes", "rtt_s", "server", "stalls", "start_s", "stop_s", "subs", "tail", "tail_needs",
-        "takes_direct", "takes_routes", "wire", "write_due_s",
+        "permissions", "ping_due_s", "ping_sent_s", "pings_out", "reason", "replies", "rtt_s",
+        "server", "stalls", "start_s", "stop_s", "subs", "tail", "tail_needs", "takes_direct",
+        "takes_shortcut", "wire", "write_due_s",
     )  # fmt: skip
 
     def __init__(
@@ -83,9 +82,8 @@ class Client:
         self.max_subs = options.max_subscriptions
         self.tail: bytes | bytearray = b""
         self.tail_needs = 0
-        self.route: Route | None = None
-        self.routes: dict[bytes, Route] = {}
-        self.takes_routes = False
+        #: True while its publishes may go the quick way of ``core.receive``.
+        self.takes_shortcut = False
         self.takes_direct = True
         self.in_msgs = self.in_bytes = self.out_msgs = self.out_bytes = self.stalls = 0
         self.start_s = self.last_activity_s = server.clock.wall_s()
@@ -139,10 +137,6 @@ class Client:
             subject, self.server.clock.monotonic_s()
         )
 
-    def routes_may_hold(self, subject: bytes) -> bool:
-        """True when ``may_publish`` holds for good."""
-        return self.permissions is None or self.permissions.may_publish(subject)
-
     def refuse_publish(self, text: str) -> None:
         self.send_error(text)
 
@@ -151,16 +145,18 @@ class Client:
         self.count_in(message.size)
         if self.options.verbose:
             self.send(encoder.OK)
-        delivered = self.account.deliver(message)
-        if not delivered and message.reply and self.options.no_responders and not self.closed:
-            self._answer_no_responders(message)
+        if not self.account.deliver(message):
+            self.nobody_took(message)
 
     def count_in(self, size: int) -> None:
         for traffic in (self, self.account.stats, self.server.stats):
             traffic.in_msgs += 1
             traffic.in_bytes += size
 
-    def _answer_no_responders(self, message: Message) -> None:
+    def nobody_took(self, message: Message) -> None:
+        """Its publish found no receiver: a requester that wants to know is told."""
+        if not message.reply or not self.options.no_responders or self.closed:
+            return
         for sub in self.account.sublist.match(message.reply).plain:
             if sub.client is self:
                 header = encoder.no_responders(message.subject)
@@ -317,16 +313,12 @@ class Client:
     def refresh_shortcuts(self) -> None:
         """Which shortcuts of the data path hold, after anything that they depend on has changed."""
         account, options = self.account, self.options
-        self.route = None
-        self.takes_routes = (
+        self.takes_shortcut = (
             options.echo
             and not options.verbose
             and account.mapping is None
             and not self.awaits_connect
         )
-        limited = self.permissions is not None and self.permissions.limits_publish
-        shared = self.takes_routes and not limited and self.headers
-        self.routes = account.routes if shared else {}
         direct = options.echo and not self.hides and self.replies is None
         if direct != self.takes_direct:
             self.takes_direct = direct

@@ -39,5 +39,5 @@ class ServerOptions:
     no_auth_user: str = ""
     connect_urls: tuple[str, ...] = ()
     ws_connect_urls: tuple[str, ...] = ()
-    #: Matches kept per account, and control lines recognised per account; a sweep empties them.
+    #: Matches kept per account; a sweep empties them.
     match_cache_max: int = 16_384

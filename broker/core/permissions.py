@@ -104,10 +104,6 @@ class Permissions:
         self._hidden = self._subscribe_deny.plain
         self._cache: dict[bytes, bool] = {}
 
-    @property
-    def limits_publish(self) -> bool:
-        return self._publish_allow is not None or bool(self.publish_deny)
-
     def may_publish(self, subject: bytes) -> bool:
         """By the lists alone; leave to respond is the client's to know."""
         known = self._cache.get(subject)

@@ -1,14 +1,14 @@
 """The careful way: one operation at a time, each rule in the order in which nats-server applies it.
 
-Here are all operations but publishes whose control line is known as a Route (``core.receive``), and the making of
-Routes. What a client may not publish is answered here.
+Here are all operations but publishes in their usual form (``core.receive``). What a client may not publish is answered
+here.
 Source   nats-server ``parser.go``, ``client.go`` (processPub, processHeaderPub, processInboundClientMsg)
 """
 
 from typing import TYPE_CHECKING, Final
 
+from broker.core.match import RESERVED_SUBJECTS
 from broker.core.message import Message
-from broker.core.route import LINE_MAX, Route
 from broker.protocol import errors, ops, parser
 from broker.protocol.errors import Reason
 from broker.protocol.subject import is_valid_literal
@@ -18,18 +18,14 @@ if TYPE_CHECKING:
 
 _CRLF: Final = b"\r\n"
 #: Replies to these belong to the server: mapped service replies, gateways, JetStream acknowledgements.
-_RESERVED_REPLIES: Final = (b"_R_.", b"_GR_.", b"$JS.ACK.")
-#: Nobody but the server publishes here.
-_RESERVED_SUBJECTS: Final = (b"$NRG.", b"_GR_.")
-#: Routes of a client that can't share its account's: with publish permissions, or without headers.
-_OWN_ROUTES_MAX: Final = 64
+RESERVED_REPLIES: Final = (b"_R_.", b"_GR_.", b"$JS.ACK.")
 
 #: Subject, reply, size of the header, size of header and payload.
 Publish = tuple[bytes, bytes, int, int]
 
 
 def one_operation(client: "Client", data: bytes, pos: int) -> int:
-    """Where the next operation begins; ``pos`` itself when there is a Route for it now; -1 when this block is done."""
+    """Where the next operation begins; -1 when this block is done."""
     if client.awaits_connect and data[pos] not in b"cC" and not client.become_no_auth_user():
         return -1
     kind, start, end = parser.read(data, pos)
@@ -83,8 +79,6 @@ def _publish(
         subject = client.account.mapping(subject)
     if not _allowed(client, subject, reply):
         client.count_in(size)
-    elif valid and not reply and _add_route(client, data[pos:start], subject, header_size, size):
-        return pos
     else:
         middle = start + header_size
         client.publish(Message(subject, reply, data[start:middle], data[middle:stop], client))
@@ -108,27 +102,10 @@ def _parse(client: "Client", kind: int, words: list[bytes]) -> Publish | None:
 
 
 def _allowed(client: "Client", subject: bytes, reply: bytes) -> bool:
-    if subject.startswith(_RESERVED_SUBJECTS) or not client.may_publish(subject):
+    if subject.startswith(RESERVED_SUBJECTS) or not client.may_publish(subject):
         client.refuse_publish(errors.publish_violation(subject))
         return False
-    if reply and reply.startswith(_RESERVED_REPLIES):
+    if reply and reply.startswith(RESERVED_REPLIES):
         client.refuse_publish(errors.reply_violation(reply))
         return False
-    return True
-
-
-def _add_route(client: "Client", line: bytes, subject: bytes, header_size: int, size: int) -> bool:
-    """False when the client takes no routes, or the line isn't written in the one way that MSG repeats."""
-    if not client.takes_routes or len(line) > LINE_MAX or not client.routes_may_hold(subject):
-        return False
-    with_header = line[:1] in b"hH"
-    sizes = b"%d %d\r\n" % (header_size, size) if with_header else b"%d\r\n" % size
-    if not line.endswith(b" " + sizes) or (with_header and not header_size):
-        return False
-    route = Route(line, len(line) - len(sizes), subject, header_size, size)
-    route.use(client.account.sublist.match(subject))
-    shared = client.routes is client.account.routes
-    if len(client.routes) >= (client.account.routes_max if shared else _OWN_ROUTES_MAX):
-        client.routes.clear()
-    client.routes[line] = route
     return True

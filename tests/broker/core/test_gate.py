@@ -61,7 +61,7 @@ def test_a_receiver_that_never_reads_is_closed_and_its_publishers_go_on() -> Non
 
 
 def test_nobody_waits_where_the_operator_wants_no_stall() -> None:
-    wired, receiver, crowd = _crowd(1, no_fast_producer_stall=True)
+    _, receiver, crowd = _crowd(1, no_fast_producer_stall=True)
     while not receiver.ended:
         assert _publish(crowd) == 1
     assert crowd[0].holds == 0
