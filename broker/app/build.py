@@ -6,6 +6,7 @@ from broker.config.accounts import GLOBAL_ACCOUNT, destinations
 from broker.config.options import (
     TLS_TIMEOUT_S,
     AccountConfig,
+    AccountJetStreamConfig,
     AuthorizationConfig,
     Config,
     MappingConfig,
@@ -13,7 +14,7 @@ from broker.config.options import (
     TlsConfig,
     UserConfig,
 )
-from broker.core.account import SYSTEM_ACCOUNT, Account
+from broker.core.account import SYSTEM_ACCOUNT, Account, JetStreamTerms
 from broker.core.options import ServerOptions
 from broker.core.permissions import Permissions, ResponsePermission
 from broker.core.server import Server
@@ -50,6 +51,7 @@ def server_options(config: Config) -> ServerOptions:
         tls_verify=tls is not None and tls.verify,
         tls_available=tls is not None and config.allow_non_tls,
         no_auth_user=config.no_auth_user,
+        jetstream=config.jetstream.enabled,
     )
 
 
@@ -82,6 +84,14 @@ def add_accounts(server: Server, config: Config) -> None:
     server.global_account.set_mappings(_mappings(config.mappings))
     if not config.no_system_account and server.system_account is None:
         server.add_account(config.system_account or SYSTEM_ACCOUNT, is_system=True)
+    if all(
+        account.is_system
+        for account in server.accounts.values()
+        if account is not server.global_account
+    ):
+        server.global_account.jetstream = {"": JetStreamTerms()}
+    for own in tuple(server.accounts.values()):
+        server.account_changed(own)
 
 
 def _limit(account: Account, config: AccountConfig) -> None:
@@ -90,10 +100,21 @@ def _limit(account: Account, config: AccountConfig) -> None:
     limits.subs = config.limits.max_subscriptions
     limits.payload = config.limits.max_payload
     limits.leaf = config.limits.max_leafnodes
+    account.jetstream = _jetstream_terms(config.jetstream)
 
 
 def _mappings(configured: dict[str, list[MappingConfig]]) -> dict[bytes, list[Destination]]:
     return {source.encode(): destinations(to) for source, to in configured.items()}
+
+
+def _jetstream_terms(config: AccountJetStreamConfig | None) -> dict[str, JetStreamTerms] | None:
+    if config is None:
+        return None
+    terms = JetStreamTerms(
+        config.max_memory, config.max_store, config.max_streams, config.max_consumers, config.max_ack_pending,
+        config.memory_max_stream_bytes, config.store_max_stream_bytes, config.max_bytes_required,
+    )  # fmt: skip
+    return {"": terms}
 
 
 # Users -----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from broker.app import build, files, logs
 from broker.config.flags import Flags
 from broker.config.load import Loaded
 from broker.config.options import DEFAULT_HOST, TLS_TIMEOUT_S, PeerConfig, TlsConfig
+from broker.core.account import Account
 from broker.core.server import Server
 from broker.identity.nkeys import KeyPair
 from broker.net.connection import Connection
@@ -23,7 +24,9 @@ from broker.protocol.errors import Reason
 if TYPE_CHECKING:
     import ssl
 
+    from broker.app.jetstream import Workers
     from broker.app.operator import Operation
+    from broker.jetstream.engine import JetStream
     from broker.net.tls import TlsRules
 
 log = logging.getLogger("broker")
@@ -90,6 +93,9 @@ class Service:
         self.contexts: list[tuple[ssl.SSLContext, TlsRules]] = []
         self._end: asyncio.Event = asyncio.Event()
         self._flusher: Flusher | None = None
+        #: None where JetStream is off.
+        self.jetstream: JetStream | None = None
+        self._workers: Workers | None = None
 
     async def run(self) -> None:
         self._say_hello()
@@ -98,6 +104,7 @@ class Service:
         self._handle_signals(loop)
         self._identify()
         try:
+            self._start_jetstream()
             await self._start_listeners()
             self._write_files()
             log.info("Server is ready")
@@ -126,8 +133,6 @@ class Service:
             )
         for warning in self._warnings:
             log.warning("%s", warning)
-        if self.config.jetstream.enabled and not self.server.options.jetstream:
-            log.warning("JetStream is not available in this server yet: its settings are ignored")
 
     def _identify(self) -> None:
         """Accounts and who may use them."""
@@ -144,6 +149,24 @@ class Service:
             return
         build.add_accounts(server, config)
         server.authenticator = build.authenticator(server, config)
+
+    def _start_jetstream(self) -> None:
+        """Before anybody can connect: recovered streams take what is published."""
+        if not self.config.jetstream.enabled:
+            return
+        from broker.app import jetstream
+
+        try:
+            self.jetstream, self._workers = jetstream.start(
+                self.server, self.config, self._find_account
+            )
+        except OSError as error:
+            raise StartError(f"Can't start JetStream: {error}") from error
+
+    def _find_account(self, name: str) -> Account | None:
+        if self.operation is None:
+            return self.server.accounts.get(name)
+        return self.operation.accounts.account(name, self.server.clock.wall_s())
 
     async def _start_listeners(self) -> None:
         config = self.config
@@ -359,6 +382,7 @@ class Service:
             listener.close()
         for task in tuple(self.tasks):
             task.cancel()
+        await self._stop_jetstream()
         self.server.close_all(Reason.SERVER_SHUTDOWN)
         self.server.flush()
         if self.tasks:
@@ -367,6 +391,13 @@ class Service:
             self._flusher.stop()
         files.remove(self.config.pid_file, self.config.ports_file_dir)
         log.info("Server Exiting..")
+
+    async def _stop_jetstream(self) -> None:
+        """While clients are still there: what they published is acknowledged."""
+        if self.jetstream is not None and self._workers is not None:
+            self.jetstream.stop()
+            await self._workers.drain()
+            log.info("JetStream Shutdown")
 
 
 class _Refusal(asyncio.Protocol):

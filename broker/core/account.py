@@ -38,6 +38,20 @@ class AccountLimits:
     leaf: int = NO_LIMIT
 
 
+@dataclass(frozen=True, slots=True)
+class JetStreamTerms:
+    """What one tier of an account may use: bytes and counts, -1 = without limit; the two stream sizes 0 = none."""
+
+    memory: int = NO_LIMIT
+    store: int = NO_LIMIT
+    streams: int = NO_LIMIT
+    consumers: int = NO_LIMIT
+    max_ack_pending: int = NO_LIMIT
+    memory_max_stream_bytes: int = 0
+    store_max_stream_bytes: int = 0
+    max_bytes_required: bool = False
+
+
 class Account:
     """``name`` is the account's id: the public key in operator mode, else the configured name."""
 
@@ -49,6 +63,8 @@ class Account:
         self.display_name = ""
         self.is_system = is_system
         self.limits = AccountLimits()
+        #: JetStream's terms by tier (``R1``, ``R3``; ``""`` = one for all); None = JetStream is off here.
+        self.jetstream: dict[str, JetStreamTerms] | None = None
         self.sublist = Sublist(cache_max)
         self.clients: dict[int, Client] = {}
         self.stats = Traffic()

@@ -15,9 +15,10 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
-from broker.core.account import Account
+from broker.core.account import Account, JetStreamTerms
 from broker.core.auth import Grant, UserTerms
 from broker.core.client import Client
+from broker.core.options import NO_LIMIT
 from broker.core.permissions import Permissions, ResponsePermission
 from broker.core.server import Server
 from broker.identity import claims as wire
@@ -166,6 +167,8 @@ class OperatorAccounts:
         account.limits.subs, account.limits.payload = limits.subs, limits.payload
         account.limits.conn, account.limits.leaf = limits.conn, limits.leaf
         account.set_mappings(_mappings(claims))
+        account.jetstream = _jetstream_terms(limits)
+        self._server.account_changed(account)
 
     def _delete(self, name: str) -> int:
         self._held.pop(name, None)
@@ -175,7 +178,7 @@ class OperatorAccounts:
         closed = 0
         for client in account.client_list():
             closed += _close(client, Reason.AUTHENTICATION_EXPIRED, errors.ACCOUNT_EXPIRED)
-        self._server.remove_account(name)
+        self._server.remove_account(name, deleted=True)
         return closed
 
     def _review(self, held: Held, before: AccountClaims, client: Client) -> int:
@@ -203,6 +206,21 @@ class OperatorAccounts:
         join(grant, own, held)
         client.set_limits(grant.subs, grant.payload)
         self._server.expire_client_at(client, grant.expires_at)
+
+
+def _jetstream_terms(limits: wire.AccountLimits) -> dict[str, JetStreamTerms] | None:
+    """None when the claims grant neither memory nor storage."""
+    tiers = limits.tiered_limits or {"": limits}
+    granted = {name: tier for name, tier in tiers.items() if tier.mem_storage or tier.disk_storage}
+    if not granted:
+        return None
+    return {
+        name: JetStreamTerms(
+            tier.mem_storage, tier.disk_storage, tier.streams, tier.consumer, tier.max_ack_pending or NO_LIMIT,
+            max(tier.mem_max_stream_bytes, 0), max(tier.disk_max_stream_bytes, 0), tier.max_bytes_required,
+        )
+        for name, tier in granted.items()
+    }  # fmt: skip
 
 
 def join(grant: Grant, own: UserTerms, held: Held) -> None:

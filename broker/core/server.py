@@ -71,6 +71,10 @@ class Server:
         self.on_slow_consumer: list[Callable[[Client], None]] = []
         #: A limit turned the client away or closed it; the text is the -ERR.
         self.on_limit: list[Callable[[Client, str], None]] = []
+        #: An account is there now, or its limits changed.
+        self.on_account: list[Callable[[Account], None]] = []
+        #: An account is gone; True when it was deleted for good and nothing of it may stay.
+        self.on_account_gone: list[Callable[[Account, bool], None]] = []
         self._dirty: list[Outbound] = []
         self._last_cid = 0
 
@@ -86,14 +90,23 @@ class Server:
                 self.system_account = account
         return account
 
-    def remove_account(self, name: str, reason: str = Reason.MISSING_ACCOUNT) -> int:
-        """Closes its clients; how many there were. Unknown names are ignored."""
+    def account_changed(self, account: Account) -> None:
+        """Its limits are set, for the first time or anew."""
+        for hook in self.on_account:
+            hook(account)
+
+    def remove_account(
+        self, name: str, reason: str = Reason.MISSING_ACCOUNT, *, deleted: bool = False
+    ) -> int:
+        """Closes its clients; how many there were. Unknown names are ignored. ``deleted``: for good."""
         account = self.accounts.pop(name, None)
         if account is None:
             return 0
         clients = tuple(account.clients.values())
         for client in clients:
             self.close_client(client, reason)
+        for hook in self.on_account_gone:
+            hook(account, deleted)
         return len(clients)
 
     def enforce_connection_limit(self, account: Account) -> int:

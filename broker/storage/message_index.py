@@ -163,6 +163,11 @@ class MessageIndex:
         found = self.find(seq)
         return found[0].times[found[1]] if found else 0
 
+    def size_of(self, seq: int) -> int:
+        """Bytes that it counts for; 0 when there is no such message."""
+        found = self.find(seq)
+        return found[0].sizes[found[1]] if found else 0
+
     def subject_of(self, seq: int) -> bytes:
         """Of a live message; b"" when there is none."""
         found = self.find(seq)

@@ -1,0 +1,146 @@
+"""JetStream in this process: where it keeps its files, the threads that write them, the loop's turns and timers."""
+
+import asyncio
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from random import SystemRandom
+from typing import Final
+
+from broker.config.options import Config
+from broker.core.account import Account
+from broker.core.server import Server
+from broker.jetstream.engine import QUEUE_LIMIT, JetStream, JetStreamOptions
+from broker.jetstream.environment import Done, Environment
+from broker.storage.disk import OsDisk
+from broker.storage.store import Job
+
+log = logging.getLogger("broker")
+
+#: Jobs that block at a time: streams don't wait for one another's disk.
+_THREADS: Final = 8
+_NS: Final = 1_000_000_000
+_DIRECTORY: Final = "jetstream"
+
+
+class Workers:
+    """Threads for what blocks. ``drain`` waits until all that was begun has been answered."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="jetstream")
+        self._pending = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def run(self, job: Job, done: Done) -> None:
+        self._pending += 1
+        self._idle.clear()
+        self._pool.submit(self._work, job, done)
+
+    def _work(self, job: Job, done: Done) -> None:
+        failure: OSError | None = None
+        try:
+            job.run()
+        except OSError as error:
+            failure = error
+        except Exception as error:  # a defect must not look like a success
+            log.exception("JetStream: a job failed")
+            failure = OSError(f"internal error: {error!r}")
+        self._loop.call_soon_threadsafe(self._finish, done, failure)
+
+    def _finish(self, done: Done, failure: OSError | None) -> None:
+        try:
+            done(failure)
+        finally:
+            self._pending -= 1
+            if not self._pending:
+                self._idle.set()
+
+    async def drain(self) -> None:
+        await self._idle.wait()
+        self._pool.shutdown()
+
+
+def store_directory(config: Config) -> str:
+    base = config.jetstream.store_dir
+    if not base:
+        base = str(Path(tempfile.gettempdir()) / "nats")
+        log.warning("Temporary storage directory used, data could be lost on system reboot")
+    return str(Path(base).absolute() / _DIRECTORY)
+
+
+def options_of(config: Config, directory: str) -> JetStreamOptions:
+    given = config.jetstream
+    memory, store = given.max_memory_store, given.max_file_store
+    return JetStreamOptions(
+        domain=given.domain,
+        max_memory=memory if memory >= 0 else _memory() // 4 * 3,
+        max_store=store if store >= 0 else _room(directory),
+        strict=given.strict,
+        sync_interval_s=0.0 if given.sync_always else given.sync_interval,
+        request_queue_limit=given.request_queue_limit or QUEUE_LIMIT,
+        max_ack_pending=given.max_ack_pending,
+        max_request_batch=given.max_request_batch,
+        duplicate_window_ns=int(given.duplicate_window * _NS),
+    )
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _room(directory: str) -> int:
+    """Three quarters of what is free on the disk that ``directory`` is or will be on."""
+    path = Path(directory)
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free // 4 * 3
+
+
+def start(
+    server: Server, config: Config, find_account: Callable[[str], Account | None]
+) -> tuple[JetStream, Workers]:
+    """Opens the streams, which blocks. Raises OSError when the directory can't be used."""
+    loop = asyncio.get_running_loop()
+    directory = store_directory(config)
+    Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+    options = options_of(config, directory)
+    workers = Workers(loop)
+    environment = Environment(
+        OsDisk(), directory, time.time_ns, loop.call_later, partial(_soon, loop), workers.run,
+        SystemRandom(), secrets.token_bytes,
+    )  # fmt: skip
+    engine = JetStream(server, environment, options)
+    engine.find_account = find_account
+    _describe(engine, directory)
+    began = time.monotonic()
+    engine.start()
+    log.info("  JetStream was ready in %.3fs", time.monotonic() - began)
+    return engine, workers
+
+
+def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+    loop.call_soon(callback)
+
+
+def _describe(engine: JetStream, directory: str) -> None:
+    options = engine.options
+    log.info("Starting JetStream")
+    log.info("---------------- JETSTREAM ----------------")
+    log.info("  Strict:          %s", str(options.strict).lower())
+    log.info("  Max Memory:      %.2f GB", options.max_memory / 1024**3)
+    log.info("  Max Storage:     %.2f GB", options.max_store / 1024**3)
+    log.info('  Store Directory: "%s"', directory)
+    if options.domain:
+        log.info("  Domain:          %s", options.domain)
+    every = f"every {options.sync_interval_s:g}s" if options.sync_interval_s else "always"
+    log.info("  Sync Interval:   %s", every)
+    log.info("-------------------------------------------")

@@ -1,0 +1,185 @@
+"""JetStream of one account: its streams, what it may use and what it uses, its API and its advisories."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from broker.core.account import Account, JetStreamTerms
+from broker.core.message import Message
+from broker.core.subscription import Deliver, InternalSubscription
+from broker.jetstream import catalog, json_form, times
+from broker.jetstream.stream_config import StreamConfig
+
+if TYPE_CHECKING:
+    from broker.jetstream.engine import JetStream
+    from broker.jetstream.stream import Stream
+
+log = logging.getLogger("broker")
+
+API: Final = b"$JS.API."
+#: Tier of everything that isn't replicated, where the claims have tiers.
+R1: Final = "R1"
+
+
+class JetStreamAccount:
+    """One for each account but the system's, also where JetStream is off: then only to say so."""
+
+    def __init__(self, engine: "JetStream", core: Account) -> None:
+        from broker.jetstream.api import Api
+
+        self.engine = engine
+        self.core = core
+        self.name = core.name
+        self.streams: dict[str, Stream] = {}
+        self.api_total = self.api_errors = self.api_pending = 0
+        self.memory_bytes = self.store_bytes = 0
+        self.directory = f"{engine.environment.directory}/{catalog.directory_name(core.name)}"
+        #: Directories of streams that can't be opened, and why.
+        self.unreadable: dict[str, str] = {}
+        self.closed = False
+        domain = engine.options.domain
+        self.prefixes = (API, b"$JS.%b.API." % domain.encode()) if domain else (API,)
+        self._api = Api(self)
+        self._enabled = self.enabled
+
+    @property
+    def enabled(self) -> bool:
+        return self.core.jetstream is not None
+
+    @property
+    def terms(self) -> JetStreamTerms | None:
+        """Of unreplicated streams; None = JetStream is off, or no tier applies."""
+        tiers = self.core.jetstream
+        return None if tiers is None else tiers.get("") or tiers.get(R1)
+
+    @property
+    def tiered(self) -> bool:
+        return self.core.jetstream is not None and "" not in self.core.jetstream
+
+    def terms_changed(self) -> None:
+        """New limits hold for what comes. Turned off, the streams are closed, and stay on disk."""
+        if self.enabled != self._enabled:
+            self._enabled = self.enabled
+            self._api.configure()
+            if self.enabled:
+                self.recover()
+            else:
+                self._close_streams()
+        for stream in self.streams.values():
+            stream.terms_changed()
+
+    # Use --------------------------------------------------------------------------------------------
+
+    def use(self, storage: str, change: int) -> None:
+        """Account for bytes that streams took or gave back."""
+        if storage == "memory":
+            self.memory_bytes += change
+            self.engine.memory_bytes += change
+        else:
+            self.store_bytes += change
+            self.engine.store_bytes += change
+
+    def would_exceed(self, storage: str, more: int) -> bool:
+        """Whether so many more bytes are more than the account may use."""
+        terms = self.terms
+        if terms is None:
+            return True
+        if storage == "memory":
+            return 0 <= terms.memory < self.memory_bytes + more
+        return 0 <= terms.store < self.store_bytes + more
+
+    def reserved(self, storage: str, but: "Stream | None" = None) -> int:
+        """Bytes that streams have been promised by ``max_bytes``."""
+        return sum(
+            max(stream.config.max_bytes, 0)
+            for stream in self.streams.values()
+            if stream is not but and stream.config.storage == storage
+        )
+
+    def config_of(self, name: str) -> StreamConfig | None:
+        stream = self.streams.get(name)
+        return stream.config if stream is not None else None
+
+    # Messages ---------------------------------------------------------------------------------------
+
+    def publish(
+        self, subject: bytes, payload: bytes, reply: bytes = b"", header: bytes = b""
+    ) -> bool:
+        return self.core.publish(subject, payload, reply, header)
+
+    def deliver(
+        self, inbox: bytes, subject: bytes, reply: bytes, header: bytes, payload: bytes
+    ) -> bool:
+        """To whoever listens on ``inbox``, who is shown ``subject``. False when nobody does."""
+        message = Message(subject, reply, header, payload)
+        return self.core.sublist.match(inbox).deliver(message, self.core.random)
+
+    def has_interest(self, subject: bytes) -> bool:
+        return self.core.has_interest(subject)
+
+    def subscribe(self, subject: bytes, callback: Deliver) -> InternalSubscription:
+        return self.core.subscribe(subject, callback)
+
+    def subscribe_api(self, subject: bytes, callback: Deliver) -> list[InternalSubscription]:
+        """``subject`` without ``$JS.API.``; also under the domain's prefix."""
+        return [self.core.subscribe(prefix + subject, callback) for prefix in self.prefixes]
+
+    def unsubscribe(self, subs: list[InternalSubscription]) -> None:
+        for sub in subs:
+            self.core.unsubscribe(sub)
+
+    def advise(self, subject: bytes, kind: str, fields: dict[str, Any]) -> None:
+        """Wire   ``$JS.EVENT.<subject>``, ``{"type": kind, "id": …, "timestamp": …, **fields}``; only if somebody listens."""
+        target = b"$JS.EVENT." + subject
+        if not self.core.has_interest(target):
+            return
+        engine = self.engine
+        body: dict[str, Any] = {
+            "type": kind,
+            "id": engine.unique(),
+            "timestamp": times.time_text(engine.now_ns()),
+            **fields,
+        }
+        if engine.options.domain:
+            body["domain"] = engine.options.domain
+        self.core.publish(target, json_form.dumps(body))
+
+    def dropped_request(self) -> None:
+        """More requests wait for the disk than may."""
+        self.engine.api_dropped += 1
+        server = self.engine.server.info_fields()["server_name"]
+        kind = "io.nats.jetstream.advisory.v1.api_limit_reached"
+        self.advise(b"ADVISORY.API.LIMIT_REACHED", kind, {"server": server, "dropped": 1})
+
+    # Streams ----------------------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        """Opens the streams that are on disk."""
+        from broker.jetstream import recovery
+
+        if self.enabled and not self.streams:
+            recovery.open_streams(self)
+
+    def close(self, *, deleted: bool) -> None:
+        """``deleted``: the account is gone for good, and its messages with it."""
+        self.closed = True
+        self._api.close()
+        self._close_streams()
+        if deleted:
+            job = catalog.RemoveJob(self.engine.environment.disk, self.directory)
+            self.engine.run_job(job, _report_removal(self.name))
+
+    def _close_streams(self) -> None:
+        for stream in tuple(self.streams.values()):
+            stream.close()
+        self.streams.clear()
+        self.use("memory", -self.memory_bytes)
+        self.use("file", -self.store_bytes)
+
+
+def _report_removal(account: str) -> Callable[[OSError | None], None]:
+    def done(error: OSError | None) -> None:
+        if error is not None:
+            log.error("JetStream: the streams of account %s can't be removed: %s", account, error)
+
+    return done

@@ -1,0 +1,45 @@
+"""Message ids of the last while, so that a publish that is repeated is stored once.
+
+Limit    the stream's ``duplicate_window``; ids older than that are forgotten
+"""
+
+from collections.abc import Iterator
+
+
+class Duplicates:
+    """``Nats-Msg-Id`` → the sequence that it was stored under, and when (ns)."""
+
+    __slots__ = ("_entries", "window_ns")
+
+    def __init__(self, window_ns: int) -> None:
+        #: 0 = nothing is a duplicate.
+        self.window_ns = window_ns
+        self._entries: dict[bytes, tuple[int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find(self, msg_id: bytes, now_ns: int) -> int:
+        """The sequence; 0 when the id is new."""
+        entry = self._entries.get(msg_id)
+        if entry is None or now_ns - entry[1] >= self.window_ns:
+            return 0
+        return entry[0]
+
+    def add(self, msg_id: bytes, seq: int, time_ns: int) -> None:
+        if self.window_ns <= 0:
+            return
+        self._entries.pop(msg_id, None)
+        self._entries[msg_id] = (seq, time_ns)
+        self.forget(time_ns)
+
+    def forget(self, now_ns: int) -> None:
+        for msg_id in list(self._old(now_ns)):
+            del self._entries[msg_id]
+
+    def _old(self, now_ns: int) -> Iterator[bytes]:
+        """They stand in the order of their times."""
+        for msg_id, (_seq, time_ns) in self._entries.items():
+            if now_ns - time_ns < self.window_ns:
+                return
+            yield msg_id

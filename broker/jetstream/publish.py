@@ -1,0 +1,293 @@
+"""A publish to a stream: every check in the order of nats-server, then it is staged; the answer follows its commit.
+
+Wire     answer ``{"stream":"S","seq":7}``, with ``,"duplicate": true`` when it had been stored before;
+         refused ``{"error":{…},"stream":"S","seq":0}``
+Source   nats-server ``stream.go`` (processJetStreamMsg); ADR-8, ADR-22 for the headers
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from broker.core.message import Message
+from broker.jetstream import errors, json_form
+from broker.jetstream.errors import ApiError
+from broker.storage.store import StoreFailed
+
+if TYPE_CHECKING:
+    from broker.jetstream.stream import Stream
+
+#: Bytes of a message's header block.
+HEADER_MAX: Final = 65_535
+
+
+class Draft:
+    """A message with headers on its way into a stream; checks may change it."""
+
+    __slots__ = (
+        "ack_extra", "expires_ns", "fields", "header", "mark", "msg_id", "payload", "reply", "rollup", "subject",
+    )  # fmt: skip
+
+    def __init__(self, message: Message, subject: bytes, fields: dict[bytes, bytes]) -> None:
+        self.subject = subject
+        self.reply = message.reply
+        self.header = message.header
+        self.payload = message.payload
+        #: The server's own fields of the header: those whose names begin with ``Nats-``.
+        self.fields = fields
+        self.msg_id = b""
+        self.rollup = b""
+        self.expires_ns = 0
+        self.mark = 0
+        #: What stands after ``"seq":7`` in the answer.
+        self.ack_extra = b""
+
+
+class Stored(Exception):
+    """The message is stored already; the answer says under which sequence."""
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+
+
+Check = Callable[["Stream", Draft], None]
+
+
+def fields_of(header: bytes) -> dict[bytes, bytes]:
+    """The first value of each ``Nats-`` field; b"" is as good as absent."""
+    if b"\r\nNats-" not in header:
+        return {}
+    found: dict[bytes, bytes] = {}
+    for line in header.split(b"\r\n"):
+        if line.startswith(b"Nats-"):
+            name, _, value = line.partition(b":")
+            value = value.strip(b" \t")
+            if value:
+                found.setdefault(name, value)
+    return found
+
+
+# Checks ----------------------------------------------------------------------------------------------
+
+
+def _expected_stream(stream: "Stream", draft: Draft) -> None:
+    expected = draft.fields.get(b"Nats-Expected-Stream")
+    if expected is not None and expected != stream.name.encode():
+        raise errors.STREAM_NOT_MATCH()
+
+
+def _expected_last_subject_sequence(stream: "Stream", draft: Draft) -> None:
+    expected = draft.fields.get(b"Nats-Expected-Last-Subject-Sequence")
+    subject = draft.fields.get(b"Nats-Expected-Last-Subject-Sequence-Subject")
+    if expected is None:
+        if subject is not None:
+            raise errors.STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_INVALID()
+        return
+    index = stream.store.index
+    if subject is None:
+        last = index.subjects.last(draft.subject) or 0
+    else:
+        last = index.previous_matching(subject, index.last_seq + 1) or 0
+    if last != _number(expected):
+        raise errors.STREAM_WRONG_LAST_SEQUENCE(seq=last)
+
+
+def _expected_last_sequence(stream: "Stream", draft: Draft) -> None:
+    expected = draft.fields.get(b"Nats-Expected-Last-Sequence")
+    last = stream.store.index.last_seq
+    if expected is not None and last != _number(expected):
+        raise errors.STREAM_WRONG_LAST_SEQUENCE(seq=last)
+
+
+def _number(value: bytes) -> int:
+    """-1, which no sequence is, for what is no number."""
+    return int(value) if value.isdigit() and len(value) < 20 else -1
+
+
+def _message_id(stream: "Stream", draft: Draft) -> None:
+    draft.msg_id = draft.fields.get(b"Nats-Msg-Id", b"")
+    if draft.msg_id and stream.config.mirror is None:
+        seq = stream.duplicates.find(draft.msg_id, stream.engine.now_ns())
+        if seq:
+            raise Stored(seq)
+
+
+def _expected_last_message_id(stream: "Stream", draft: Draft) -> None:
+    expected = draft.fields.get(b"Nats-Expected-Last-Msg-Id")
+    if expected is not None and expected != stream.last_msg_id:
+        last = stream.last_msg_id.decode(errors="replace")
+        raise errors.STREAM_WRONG_LAST_MSG_ID(id=last)
+
+
+def _rollup(stream: "Stream", draft: Draft) -> None:
+    rollup = draft.fields.get(b"Nats-Rollup")
+    if rollup is None:
+        return
+    if not stream.config.allow_rollup_hdrs or stream.config.deny_purge:
+        raise errors.STREAM_ROLLUP_FAILED(err="rollup not permitted")
+    draft.rollup = rollup.lower()
+    if draft.rollup not in (b"sub", b"all"):
+        text = draft.rollup.decode(errors="replace")
+        raise errors.STREAM_ROLLUP_FAILED(err=f'rollup value invalid: "{text}"')
+
+
+#: In nats-server's order.
+CHECKS: Final[tuple[Check, ...]] = (
+    _expected_stream,
+    _expected_last_subject_sequence,
+    _expected_last_sequence,
+    _message_id,
+    _expected_last_message_id,
+    _rollup,
+)
+
+
+# The way in ------------------------------------------------------------------------------------------
+
+
+class Intake:
+    """The receiver of a stream's subjects. What depends on the configuration alone is worked out once."""
+
+    def __init__(self, stream: "Stream") -> None:
+        self._stream = stream
+        self.limited = False
+        self.configure()
+
+    def configure(self) -> None:
+        """After the stream's configuration or the account's limits changed."""
+        stream = self._stream
+        config, account = stream.config, stream.account
+        #: A new message may make old ones go.
+        self.limited = (
+            config.max_msgs > 0 or config.max_bytes > 0 or config.max_msgs_per_subject > 0
+        )
+        self._no_ack = config.no_ack
+        self._message_max = config.max_msg_size if config.max_msg_size >= 0 else 1 << 62
+        self._refuses_new = config.discard == "new" and self.limited
+        self._interest = config.retention == "interest"
+        options = account.engine.options
+        of_server = options.max_memory if config.storage == "memory" else options.max_store
+        self._server_max = of_server if of_server >= 0 else 1 << 62
+        domain = f',"domain":"{options.domain}"' if options.domain else ""
+        self._ack_head = b'{"stream":"%b"%b,"seq":' % (stream.name.encode(), domain.encode())
+
+    def receive(self, message: Message) -> None:
+        """A publish that the stream's subjects take."""
+        stream = self._stream
+        header, payload, reply = message.header, message.payload, message.reply
+        if self._no_ack:
+            reply = b""
+        try:
+            if stream.config.sealed:
+                raise errors.STREAM_SEALED()
+            if header:
+                self._receive_with_header(message, reply)
+                return
+            subject = message.subject
+            if self.unusual(subject, 0, len(payload)):
+                seq = self._skip(subject)
+            else:
+                seq = stream.append(subject, b"", payload)
+            stream.last_msg_id = b""
+            if reply:
+                stream.acknowledge(reply, b"%b%d}" % (self._ack_head, seq))
+        except ApiError as error:
+            self.refuse(reply, error)
+        except StoreFailed as error:
+            self.refuse(reply, errors.STREAM_STORE_FAILED(err=str(error)))
+
+    def _receive_with_header(self, message: Message, reply: bytes) -> None:
+        stream = self._stream
+        draft = Draft(message, message.subject, fields_of(message.header))
+        try:
+            if draft.fields:
+                for check in CHECKS:
+                    check(stream, draft)
+        except Stored as stored:
+            if reply:
+                text = b'%b%d,"duplicate": true}' % (self._ack_head, stored.seq)
+                stream.acknowledge(reply, text)
+            return
+        seq = self.store(draft)
+        if reply:
+            stream.acknowledge(reply, b"%b%d%b}" % (self._ack_head, seq, draft.ack_extra))
+
+    def store(self, draft: Draft) -> int:
+        """Stage what passed the checks of its headers; returns its sequence. Raises ApiError, StoreFailed."""
+        stream, subject = self._stream, draft.subject
+        if self.unusual(subject, len(draft.header), len(draft.payload), draft.rollup):
+            seq = self._skip(subject)
+        else:
+            seq = stream.append(
+                subject, draft.header, draft.payload, expires_ns=draft.expires_ns, mark=draft.mark
+            )
+        stream.last_msg_id = draft.msg_id
+        if draft.msg_id:
+            stream.duplicates.add(draft.msg_id, seq, stream.store.index.last_time_ns)
+        if draft.rollup:
+            self._roll_up(draft, seq)
+        return seq
+
+    def unusual(self, subject: bytes, header_size: int, size: int, rollup: bytes = b"") -> bool:
+        """Sizes, limits and interest. True when the message isn't kept because nobody wants it. Raises ApiError."""
+        stream = self._stream
+        if header_size + size > self._message_max:
+            raise errors.STREAM_MESSAGE_EXCEEDS_MAXIMUM()
+        if header_size > HEADER_MAX:
+            raise errors.STREAM_HEADER_EXCEEDS_MAXIMUM()
+        account, storage = stream.account, stream.config.storage
+        engine = account.engine
+        used = engine.memory_bytes if storage == "memory" else engine.store_bytes
+        if used > self._server_max:
+            raise errors.INSUFFICIENT_RESOURCES()
+        if self._interest and not stream.consumers.has_interest(subject):
+            return True
+        more = stream.store.index.bytes - stream.used + size + header_size + len(subject)
+        if account.would_exceed(storage, more):
+            raise errors.ACCOUNT_RESOURCES_EXCEEDED()
+        if self._refuses_new:
+            self._refuse_new(subject, header_size, size, rollup)
+        return False
+
+    def _refuse_new(self, subject: bytes, header_size: int, size: int, rollup: bytes) -> None:
+        stream = self._stream
+        config, index = stream.config, stream.store.index
+        per_subject = config.max_msgs_per_subject
+        full = per_subject > 0 and index.subjects.count(subject) + 1 > per_subject
+        if full and config.discard_new_per_subject and not rollup:
+            raise errors.STREAM_STORE_FAILED(err="maximum messages per subject exceeded")
+        if 0 < config.max_msgs <= index.messages and not full:
+            raise errors.STREAM_STORE_FAILED(err="maximum messages exceeded")
+        if config.max_bytes > 0:
+            more = stream.store.stored_size(subject, bytes(header_size), bytes(size))
+            goes = index.size_of(index.subjects.first(subject) or 0) if full else 0
+            if index.bytes + more > config.max_bytes and goes < more:
+                raise errors.STREAM_STORE_FAILED(err="maximum bytes exceeded")
+
+    def _skip(self, subject: bytes) -> int:
+        """A sequence that stays empty."""
+        stream = self._stream
+        seq = stream.store.append(subject, b"", b"", stream.engine.now_ns())
+        stream.store.remove(seq)
+        stream.touch()
+        return seq
+
+    def _roll_up(self, draft: Draft, seq: int) -> None:
+        stream = self._stream
+        if draft.rollup == b"all":
+            stream.remove_below(seq)
+            return
+        for each in stream.store.index.subjects.sequences(draft.subject):
+            if each != seq:
+                stream.remove(each, "Purge")
+
+    # Refusing ---------------------------------------------------------------------------------------
+
+    def refuse(self, reply: bytes, error: ApiError) -> None:
+        if reply:
+            body = {"error": error.to_json(), "stream": self._stream.name, "seq": 0}
+            self._stream.account.publish(reply, json_form.dumps(body))
+
+    def refuse_all(self, replies: list[bytes], error: str) -> None:
+        """The write failed of which these wait for the end."""
+        for reply in replies:
+            self.refuse(reply, errors.STREAM_STORE_FAILED(err=error))

@@ -1,0 +1,411 @@
+"""One stream: what it holds, when that is on disk, and who is told.
+
+    staged     by ``append``, ``remove``, ``purge``; the index of the store knows it at once, nobody is told
+    committed  at the end of the turn, all that was staged together; one commit at a time, the next gathers meanwhile
+    announced  acknowledgements, then consumers and features, in the order of the commits
+
+Metadata are written by jobs that take turns with commits. After a write error the store takes nothing more.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from broker.core.subscription import InternalSubscription
+from broker.jetstream import catalog, json_form, trim
+from broker.jetstream.consumers import Consumers
+from broker.jetstream.duplicates import Duplicates
+from broker.jetstream.environment import Done, Timer
+from broker.jetstream.features import Feature, classes
+from broker.jetstream.publish import Intake
+from broker.jetstream.stream_config import StreamConfig
+from broker.storage.store import DamagedMessage, Job, Message, StoreFailed, StreamStore
+
+if TYPE_CHECKING:
+    from broker.jetstream.account import JetStreamAccount
+
+log = logging.getLogger("broker")
+
+#: Told "" when all is on disk, else why it isn't.
+Settled = Callable[[str], None]
+#: Space is given back this long after something was removed.
+_MAINTENANCE_S = 0.1
+
+
+class Stream:
+    """``directory`` is "" for a stream in memory. Made closed to messages; ``start`` opens it."""
+
+    def __init__(
+        self,
+        account: "JetStreamAccount",
+        config: StreamConfig,
+        created_ns: int,
+        store: StreamStore,
+        directory: str,
+    ) -> None:
+        self.account = account
+        self.engine = account.engine
+        self.name = config.name
+        self.config = config
+        self.created_ns = created_ns
+        self.store = store
+        self.directory = directory
+        self.disk = account.engine.environment.disk
+        self.duplicates = Duplicates(config.duplicate_window)
+        self.last_msg_id = b""
+        self.closed = self._deleted = False
+        #: Messages that were found damaged when they were read.
+        self.damaged: set[int] = set()
+        self.consumers = Consumers(self)
+        self.features: list[Feature] = []
+        self.intake = Intake(self)
+        self._subs: list[InternalSubscription] = []
+        self._touched = False
+        self.used = 0
+        #: Publishes that wait for their commit: where the answer goes, and the answer.
+        self._acks: list[tuple[bytes, bytes]] = []
+        self._settled: list[Settled] = []
+        self._announced_seq = store.committed_seq
+        #: Jobs that wait for the one that runs; None between jobs.
+        self._jobs: deque[tuple[Job, Done]] = deque()
+        self._running: Job | None = None
+        self._age_timer: Timer | None = None
+        self._maintenance_timer: Timer | None = None
+        self._maintaining = False
+        self._sync_timer: Timer | None = None
+        self._sync_due = False
+        self._account_for()
+
+    # Beginning and end ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Takes messages from now on."""
+        self._change_features(None)
+        self.consumers.load(self.engine.now_ns())
+        self.subscribe()
+        self.arm_age()
+
+    def subscribe(self) -> None:
+        self.account.unsubscribe(self._subs)
+        receive = self.intake.receive
+        self._subs = [
+            self.account.subscribe(subject.encode(), receive) for subject in self.config.subjects
+        ]
+
+    def close(self) -> None:
+        """Nothing is taken or sent any more. What was acknowledged stays on disk."""
+        if self.closed:
+            return
+        self.closed = True
+        self._end()
+        self.consumers.stop()
+        self._sync_due = True
+        if self._running is None:
+            self._next()
+
+    def fail(self, cause: str) -> None:
+        """Something could not be written: nothing is taken any more."""
+        self.store.error = self.store.error or cause
+        name = f"{self.account.name} > {self.name}"
+        log.error("JetStream stream %s takes nothing more: %s", name, self.store.error)
+
+    def _end(self) -> None:
+        self.account.unsubscribe(self._subs)
+        self._subs = []
+        for feature in self.features:
+            feature.stop()
+        self.features = []
+        for timer in (self._age_timer, self._maintenance_timer, self._sync_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def delete(self, done: Done) -> None:
+        """The stream, its messages and consumers go; ``done`` when nothing of it can come back."""
+        self.closed = self._deleted = True
+        self._end()
+        self.consumers.delete()
+        self.account.streams.pop(self.name, None)
+        self.account.use(self.config.storage, -self.used)
+        self.used = 0
+        if self.directory:
+            self.run(catalog.RemoveJob(self.disk, self.directory), done)
+        else:
+            self._close_store()
+            done(None)
+
+    # Configuration ----------------------------------------------------------------------------------
+
+    def metadata(self) -> dict[str, Any]:
+        """What is kept on disk of the stream itself."""
+        return {
+            "name": self.name,
+            "created_ns": self.created_ns,
+            "config": json_form.encode(self.config),
+        }
+
+    def save(self, done: Done) -> None:
+        """Writes ``metadata`` as it is now."""
+        if self.directory:
+            self.run(catalog.MetaJob(self.disk, self.directory, self.metadata()), done)
+        else:
+            done(None)
+
+    def reconfigure(self, config: StreamConfig) -> None:
+        """``config`` holds from now on; the caller has checked it, and saves it."""
+        before, self.config = self.config, config
+        self.duplicates.window_ns = config.duplicate_window
+        self.intake.configure()
+        if config.subjects != before.subjects:
+            self.subscribe()
+        self._change_features(before)
+        trim.enforce(self)
+        self.arm_age()
+        self.consumers.config_changed(before, config)
+        self.touch()
+
+    def _change_features(self, before: StreamConfig | None) -> None:
+        kept = {type(feature): feature for feature in self.features}
+        self.features = []
+        for kind in classes():
+            feature = kept.pop(kind, None)
+            if not kind.wanted(self.config):
+                if feature is not None:
+                    feature.stop()
+                continue
+            if feature is None:
+                feature = kind(self)
+                self.features.append(feature)
+                feature.start()
+            else:
+                self.features.append(feature)
+                if before is not None:
+                    feature.configured(before)
+
+    def terms_changed(self) -> None:
+        """The account's limits are others now."""
+        self.intake.configure()
+
+    # Reading ----------------------------------------------------------------------------------------
+
+    @property
+    def end(self) -> int:
+        """One more than the last sequence that may be shown."""
+        return self.store.committed_seq + 1
+
+    def read(self, seq: int) -> Message | None:
+        """A committed message; None when there is none, or it can't be read, which is counted and logged."""
+        if seq > self.store.committed_seq:
+            return None
+        try:
+            return self.store.read(seq)
+        except (DamagedMessage, OSError) as error:
+            if seq not in self.damaged:
+                self.damaged.add(seq)
+                log.error("JetStream stream %s > %s: %s", self.account.name, self.name, error)
+            return None
+
+    # Changing ---------------------------------------------------------------------------------------
+
+    def append(
+        self, subject: bytes, header: bytes, payload: bytes, *,
+        time_ns: int = 0, seq: int = 0, expires_ns: int = 0, mark: int = 0,
+    ) -> int:  # fmt: skip
+        """Stage a message and whatever its coming removes; returns its sequence. Raises StoreFailed."""
+        index = self.store.index
+        if not time_ns:
+            time_ns = max(self.engine.now_ns(), index.last_time_ns)
+        seq = self.store.append(
+            subject, header, payload, time_ns, seq=seq, expires_ns=expires_ns, mark=mark
+        )
+        if self.intake.limited:
+            trim.enforce(self, subject)
+        if self._age_timer is None and self.config.max_age:
+            self.arm_age()
+        if not self._touched:
+            self.touch()
+        return seq
+
+    def remove(self, seq: int, reason: str, *, erase: bool = False) -> bool:
+        """Stage a deletion; False when there is no such message. Raises StoreFailed."""
+        subject = self.store.index.subject_of(seq)
+        if not self.store.remove(seq, erase=erase):
+            return False
+        self.consumers.removed(seq, subject)
+        for feature in self.features:
+            feature.removed(seq, subject, reason)
+        if not self._touched:
+            self.touch()
+        return True
+
+    def remove_below(self, floor: int) -> int:
+        """Stage the deletion of all before ``floor``; returns how many. Raises StoreFailed."""
+        removed = self.store.remove_below(floor)
+        if removed:
+            self.consumers.purged()
+        self.touch()
+        return removed
+
+    def settled(self, seqs: Iterable[int]) -> None:
+        """No consumer needs these any more: they go where retention says so."""
+        if self.config.retention == "limits" or self.store.error:
+            return
+        for seq in seqs:
+            self.remove(seq, "acked")
+
+    # Committing -------------------------------------------------------------------------------------
+
+    def touch(self) -> None:
+        """Commit and announce at the end of this turn."""
+        if not self._touched:
+            self._touched = True
+            self.engine.touched(self)
+
+    def acknowledge(self, reply: bytes, text: bytes) -> None:
+        """Answer ``text`` once all that is staged now is on disk."""
+        self._acks.append((reply, text))
+        if not self._touched:
+            self.touch()
+
+    def when_settled(self, callback: Settled) -> None:
+        """Told when all that is staged now is on disk; at once when it is."""
+        self._settled.append(callback)
+        self.touch()
+
+    def turn(self) -> None:
+        """The end of a turn in which the stream was touched."""
+        self._touched = False
+        self._account_for()
+        if self._running is None:
+            self._next()
+
+    def run(self, job: Job, done: Done) -> None:
+        """A job that must not run beside a commit, after those that wait already."""
+        self._jobs.append((job, done))
+        if self._running is None:
+            self._next()
+
+    def _next(self) -> None:
+        """Begins what is to be done next; there is no job running."""
+        if self._jobs:
+            self._start(*self._jobs.popleft())
+            return
+        if self._deleted:
+            self._close_store()
+            return
+        acks, self._acks = self._acks, []
+        settled, self._settled = self._settled, []
+        sync = self.engine.options.sync_interval_s == 0 or self._sync_due
+        job = self.store.begin_commit(sync)
+        if job is None:
+            self._announce(acks, settled)
+            if self.closed:
+                self._close_store()
+            return
+        self._sync_due = False
+        self._start(job, partial(self._committed, job, sync, acks, settled))
+
+    def _committed(
+        self,
+        job: Job,
+        sync: bool,
+        acks: list[tuple[bytes, bytes]],
+        settled: list[Settled],
+        error: OSError | None,
+    ) -> None:
+        self.store.finish_commit(job, error)
+        if error is not None:
+            self.fail(self.store.error)
+        self._announce(acks, settled)
+        self._arm_maintenance()
+        if not sync:
+            self._arm_sync()
+
+    def _start(self, job: Job, done: Done) -> None:
+        self._running = job
+        self.engine.run_job(job, partial(self._finished, done))
+
+    def _finished(self, done: Done, error: OSError | None) -> None:
+        self._running = None
+        done(error)
+        if self._running is None:
+            self._next()
+
+    def _close_store(self) -> None:
+        """Not under the hands of a job."""
+        if not self._maintaining:
+            self.store.close()
+
+    def _announce(self, acks: list[tuple[bytes, bytes]], settled: list[Settled]) -> None:
+        error = self.store.error
+        if error:
+            self.intake.refuse_all([reply for reply, _text in acks], error)
+        else:
+            publish = self.account.core.publish
+            for reply, text in acks:
+                publish(reply, text)
+        for callback in settled:
+            callback(error)
+        first, last = self._announced_seq + 1, self.store.committed_seq
+        if last >= first and not self.closed:
+            self._announced_seq = last
+            self.consumers.committed()
+            for feature in self.features:
+                feature.committed(first, last)
+
+    def _account_for(self) -> None:
+        used = self.store.index.bytes
+        if used != self.used and not self.closed:
+            self.account.use(self.config.storage, used - self.used)
+            self.used = used
+
+    # Later ------------------------------------------------------------------------------------------
+
+    def _arm_sync(self) -> None:
+        if self._sync_timer is None and not self.closed:
+            self._sync_timer = self.engine.after(self.engine.options.sync_interval_s, self._sync)
+
+    def _sync(self) -> None:
+        self._sync_timer = None
+        self._sync_due = True
+        self.touch()
+
+    def _arm_maintenance(self) -> None:
+        if self._maintenance_timer is None and not self.closed:
+            self._maintenance_timer = self.engine.after(_MAINTENANCE_S, self._maintain)
+
+    def _maintain(self) -> None:
+        """One piece after another, beside commits, until there is no more to give back."""
+        job = None if self.closed else self.store.begin_maintenance()
+        if job is not None:
+            self._maintaining = True
+            self.engine.run_job(job, partial(self._maintained, job))
+            return
+        self._maintenance_timer = None
+        if not self.closed:
+            self.touch()
+        elif self._running is None:
+            self._close_store()
+
+    def _maintained(self, job: Job, error: OSError | None) -> None:
+        self._maintaining = False
+        self.store.finish_maintenance(job, error)
+        self._maintain()
+
+    def arm_age(self) -> None:
+        """Look again when the oldest message is as old as it may become."""
+        if self._age_timer is not None:
+            self._age_timer.cancel()
+            self._age_timer = None
+        wait_s = trim.seconds_to_expiry(self)
+        if wait_s is not None and not self.closed:
+            self._age_timer = self.engine.after(wait_s, self._expire)
+
+    def _expire(self) -> None:
+        self._age_timer = None
+        try:
+            trim.expire(self)
+        except StoreFailed:
+            return
+        self.arm_age()

@@ -1,0 +1,98 @@
+"""What a stream doesn't keep: over its limits, too old, or purged. Everything here only stages; see ``stream``."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from broker.jetstream.stream import Stream
+
+_NS = 1_000_000_000
+#: An expiry later than this is looked at again then: timers of the loop don't reach forever.
+_WAIT_MAX_S = 86_400.0
+#: ``index.expires`` of a message that never expires.
+NEVER = -1
+
+
+def enforce(stream: "Stream", subject: bytes | None = None) -> None:
+    """Old messages go until the limits hold; ``subject`` alone has become longer, None = look at all of them."""
+    config, index = stream.config, stream.store.index
+    if config.max_msgs_per_subject > 0:
+        _enforce_per_subject(stream, subject)
+    if config.discard == "new" and subject is not None:
+        return
+    if config.max_msgs > 0:
+        while index.messages > config.max_msgs:
+            stream.remove(index.first_seq(), "limit")
+    if config.max_bytes > 0:
+        while index.bytes > config.max_bytes and index.messages:
+            stream.remove(index.first_seq(), "limit")
+
+
+def _enforce_per_subject(stream: "Stream", subject: bytes | None) -> None:
+    subjects, most = stream.store.index.subjects, stream.config.max_msgs_per_subject
+    if subject is not None:
+        names = [subject]
+    else:
+        every = list(subjects.matching(b">"))
+        names = [subjects.name(each) for each in every if subjects.count_of(each) > most]
+    for name in names:
+        while subjects.count(name) > most:
+            seq = subjects.first(name)
+            assert seq is not None  # counted
+            stream.remove(seq, "limit")
+
+
+# Age -------------------------------------------------------------------------------------------------
+
+
+def seconds_to_expiry(stream: "Stream") -> float | None:
+    """Until the oldest message is too old; None when none ever is."""
+    config, index = stream.config, stream.store.index
+    if not config.max_age or not index.messages:
+        return None
+    due_ns = index.time_of(index.first_seq()) + config.max_age
+    return min(max(0.0, (due_ns - stream.engine.now_ns()) / _NS), _WAIT_MAX_S)
+
+
+def expire(stream: "Stream") -> None:
+    """Whatever is older than ``max_age`` goes."""
+    index = stream.store.index
+    oldest_ns = stream.engine.now_ns() - stream.config.max_age
+    for seq in [table.seqs[row] for table, row in index.rows(0, index.seq_at_time(oldest_ns + 1))]:
+        if index.expires.get(seq) != NEVER:
+            stream.remove(seq, "MaxAge")
+
+
+# Purging ---------------------------------------------------------------------------------------------
+
+
+def purge(stream: "Stream", subject_filter: str = "", below: int = 0, keep: int = 0) -> int:
+    """How many messages went: those that the filter takes, before sequence ``below`` or all but the last ``keep``."""
+    index = stream.store.index
+    if subject_filter in ("", ">"):
+        return stream.remove_below(_floor(stream, below, keep))
+    wanted = subject_filter.encode()
+    end = below if below > 1 else index.last_seq + 1
+    seqs = []
+    seq = index.next_matching(wanted, 0, end)
+    while seq is not None:
+        seqs.append(seq)
+        seq = index.next_matching(wanted, seq + 1, end)
+    for each in seqs[: len(seqs) - keep]:
+        stream.remove(each, "Purge")
+    return max(len(seqs) - keep, 0)
+
+
+def _floor(stream: "Stream", below: int, keep: int) -> int:
+    """The first sequence that stays."""
+    index = stream.store.index
+    if below > 1:
+        return below
+    if not keep:
+        return index.last_seq + 1
+    seq = index.last_seq + 1
+    for _ in range(keep):
+        previous = index.previous_seq(seq)
+        if previous is None:
+            return index.first_seq()
+        seq = previous
+    return seq
