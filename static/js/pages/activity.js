@@ -2,12 +2,18 @@
 import { html, useEffect } from "../lib/preact.js";
 import { get, url } from "../lib/http.js";
 import { listen } from "../lib/control.js";
-import { ago, exact, toMs } from "../lib/format.js";
+import { ago, exact, shortKey, toMs } from "../lib/format.js";
 import { useNow, useResource } from "../lib/resource.js";
 import { Empty, Loaded } from "../components/states.js";
 
 const TONE = { connect: "ok", auth_refused: "bad", slow_consumer: "warn", limit: "warn" };
 const WORDS = { connect: "Connected", disconnect: "Disconnected", auth_refused: "Refused", slow_consumer: "Slow consumer", limit: "Limit reached" };
+
+/** What says nothing to people, or is in the sentence already. */
+const LEFT_OUT = new Set(["jti", "user", "reason", "lang", "version"]);
+
+/** "client.connect" → "connect": what a client did needs no prefix. */
+const bare = (kind) => kind.replace(/^client\./, "");
 
 function toneOf(kind) {
   if (TONE[kind]) return TONE[kind];
@@ -17,13 +23,31 @@ function toneOf(kind) {
 
 const wordsOf = (kind) => WORDS[kind] || kind.replace(/[._]/g, " ").replace(/^./, (c) => c.toUpperCase());
 
-const textOf = (value) => (typeof value === "object" && value !== null ? JSON.stringify(value) : String(value));
+function textOf(value) {
+  if (typeof value === "object" && value !== null) return JSON.stringify(value);
+  return /^[A-Z2-7]{56}$/.test(value) ? shortKey(value) : String(value);
+}
+
+/** "name: orders → orders-prod": what an audit row says of before and after. */
+function changesOf({ before = {}, after = {} }) {
+  const names = Object.keys({ ...before, ...after }).filter((name) => !LEFT_OUT.has(name) && (before[name] ?? after[name] ?? null) !== null);
+  return names.map((name) => {
+    const [from, to] = [before[name], after[name]].map((value) => (value === undefined || value === null ? "" : textOf(value)));
+    return `${name.replaceAll("_", " ")}: ${from && to ? `${from} → ${to}` : to || from}`;
+  });
+}
+
+function factsOf(details) {
+  const client = [details.lang, details.version].filter(Boolean).join(" ");
+  const others = Object.entries(details).filter(([name, value]) => !["before", "after"].includes(name) && !LEFT_OUT.has(name) && value !== null && value !== "");
+  return [client, ...others.map(([name, value]) => `${name.replaceAll("_", " ")}: ${textOf(value)}`), ...changesOf(details)];
+}
 
 function Row({ row, now }) {
-  const details = Object.entries(row.details || {}).filter(([, v]) => v !== null && v !== "").map(([k, v]) => `${k}: ${textOf(v)}`);
+  const kind = bare(row.kind);
   return html`<li><time class="dim num" title=${exact(toMs(row.at))}>${ago(toMs(row.at), now)}</time>
-    <span><span class=${`tag ${toneOf(row.kind)}`}>${wordsOf(row.kind)}</span></span>
-    <div>${row.message || row.target}<small>${[row.actor, row.address, ...details].filter(Boolean).join(" · ")}</small></div></li>`;
+    <span><span class=${`tag ${toneOf(kind)}`}>${wordsOf(kind)}</span></span>
+    <div>${row.message || row.target}<small>${[row.actor, row.address, ...factsOf(row.details || {})].filter(Boolean).join(" · ")}</small></div></li>`;
 }
 
 export function ActivityPage({ namespace }) {
