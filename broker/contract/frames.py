@@ -2,7 +2,7 @@
 
 Wire, all integers big endian:
 
-    frame    magic "WT" · u8 version · u8 flags · u64 seq · u64 at_ns
+    frame    magic "WT" · u8 version · u8 flags · u64 run · u64 seq · u64 at_ns
              · u64 seen · u64 filtered · u64 sampled · u64 budget · u64 lost · u64 sent
              · u32 count · count × record
     record   u32 length of what follows · u64 received_ns · u16 subject length · u16 reply length
@@ -13,8 +13,9 @@ The six counters are cumulative since the tap began and hold at the end of this 
 records in this and all earlier frames, so a reader that adds up the records it got knows exactly how many were
 lost on the way. ``budget`` were over ``msgs_per_s``/``bytes_per_s``; ``lost`` could not be handed to Redis.
 For every frame: seen = filtered + sampled + budget + lost + sent.
-``seq`` starts at 1 for each run of a tap; a reader that sees it fall knows that the tap was started anew
-(broker restarted) and that the counters began at zero again.
+``run`` is when this run of the tap began, in nanoseconds of the broker's clock: another one tells a reader that the
+tap was started anew (broker restarted) and that ``seq`` began at 1 and the counters at zero again. The first frame
+of a run comes as soon as the broker listens, with or without records: what is published after it isn't missed.
 
 The records travel unchanged from the broker to the browser.
 """
@@ -25,8 +26,8 @@ from dataclasses import dataclass
 from typing import Self
 
 MAGIC = b"WT"
-VERSION = 1
-HEAD = struct.Struct(">2sBBQQQQQQQQI")
+VERSION = 2
+HEAD = struct.Struct(">2sBBQQQQQQQQQI")
 RECORD = struct.Struct(">IQHHIII")
 #: What ``RECORD`` holds besides the length field itself.
 _RECORD_FIXED = RECORD.size - 4
@@ -84,6 +85,7 @@ class Counters:
 class TapFrame:
     """A batch of records with the counters that hold at its end; ``records`` are encoded records, joined."""
 
+    run: int
     seq: int
     at_ns: int
     counters: Counters
@@ -93,7 +95,7 @@ class TapFrame:
     def encode(self) -> bytes:
         c = self.counters
         head = HEAD.pack(
-            MAGIC, VERSION, 0, self.seq, self.at_ns,
+            MAGIC, VERSION, 0, self.run, self.seq, self.at_ns,
             c.seen, c.filtered, c.sampled, c.budget, c.lost, c.sent, self.count,
         )  # fmt: skip
         return head + self.records
@@ -103,10 +105,10 @@ class TapFrame:
         """Raises ValueError when the bytes are no frame of this version."""
         if len(raw) < HEAD.size:
             raise ValueError("tap frame: shorter than its head")
-        magic, version, _flags, seq, at_ns, *counts, count = HEAD.unpack_from(raw)
+        magic, version, _flags, run, seq, at_ns, *counts, count = HEAD.unpack_from(raw)
         if magic != MAGIC or version != VERSION:
             raise ValueError(f"tap frame: not version {VERSION}")
-        return cls(seq, at_ns, Counters(*counts), count, raw[HEAD.size :])
+        return cls(run, seq, at_ns, Counters(*counts), count, raw[HEAD.size :])
 
 
 def decode_records(records: bytes) -> Iterator[Record]:

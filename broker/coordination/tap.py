@@ -68,7 +68,9 @@ class Tap:
         self._seen = self._filtered = self._sampled = self._budget = self._overflow = 0
         self._msgs_left = float(spec.msgs_per_s)
         self._bytes_left = float(spec.bytes_per_s)
-        self._refilled_ns = self._last_frame_ns = now_ns()
+        self._run = self._refilled_ns = now_ns()
+        #: The first frame is due at once: it says that the tap listens.
+        self._last_frame_ns = self._run - IDLE_INTERVAL_NS
         self._records: list[bytes] = []
         self._records_bytes = 0
         self._closed: deque[_Closed] = deque()
@@ -176,7 +178,8 @@ class Tap:
             sent=self._sent + closed.count,
         )
         assert counters.check(), counters
-        return TapFrame(self._seq, closed.at_ns, counters, closed.count, closed.records).encode()
+        frame = TapFrame(self._run, self._seq, closed.at_ns, counters, closed.count, closed.records)
+        return frame.encode()
 
     def handed(self, arrived: bool) -> None:
         """What became of the frame that ``next_frame`` gave."""

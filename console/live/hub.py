@@ -30,6 +30,9 @@ Source = Callable[[TapSpec], AsyncGenerator[Signal, None]]
 class Sink(Protocol):
     """A viewer's end. The calls must return at once."""
 
+    def opened(self) -> None:
+        """The broker listens; every message from now on is in a frame, or counted."""
+
     def frame(self, entry: Entry) -> None: ...
 
     def gap(self, reason: str, seconds: float) -> None: ...
@@ -43,12 +46,16 @@ class TooManyFeeds(Exception):
 
 @dataclass(slots=True, eq=False)
 class Feed:
-    """``up``: frames come. ``redis_lost``: Redis was away since the last frame."""
+    """``up``: frames come. ``waiting``: sinks that no frame told yet that the broker listens.
+    ``redis_lost``: Redis was away since the last frame.
+    """
 
     spec: TapSpec
     last_frame_s: float
     ledger: Ledger = field(default_factory=Ledger)
     sinks: dict[int, Sink] = field(default_factory=dict)
+    waiting: dict[int, Sink] = field(default_factory=dict)
+    begun: bool = False
     up: bool = True
     redis_lost: bool = False
     task: "asyncio.Task[None] | None" = None
@@ -81,6 +88,10 @@ class Hub:
                 raise TooManyFeeds
             feed = self._begin(key)
         feed.sinks[id(sink)] = sink
+        if feed.begun and feed.up:
+            sink.opened()
+        else:
+            feed.waiting[id(sink)] = sink
         if not feed.up:
             sink.broker(False)
         return lambda: self._leave(key, feed, sink)
@@ -98,6 +109,7 @@ class Hub:
 
     def _leave(self, key: TapSpec, feed: Feed, sink: Sink) -> None:
         feed.sinks.pop(id(sink), None)
+        feed.waiting.pop(id(sink), None)
         if not feed.sinks and self._feeds.get(key) is feed:
             self._end(key, feed)
 
@@ -147,11 +159,15 @@ class Hub:
         now_s = self._clock()
         if entry.restarted or feed.redis_lost:
             reason = "redis reconnected" if feed.redis_lost else "broker restarted"
-            for sink in tuple(feed.sinks.values()):
-                sink.gap(reason, now_s - feed.last_frame_s)
+            for key in feed.sinks.keys() - feed.waiting.keys():
+                feed.sinks[key].gap(reason, now_s - feed.last_frame_s)
         feed.redis_lost = False
+        feed.begun = True
         feed.last_frame_s = now_s
         self._up(feed)
+        for sink in feed.waiting.values():
+            sink.opened()
+        feed.waiting.clear()
         for sink in tuple(feed.sinks.values()):
             sink.frame(entry)
 

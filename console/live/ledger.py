@@ -5,7 +5,7 @@ two frames go on to viewers, so for each of them the sum stays exact: what a mis
 frame's difference, and its records, which ``sent`` counts, are lost in transit.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from broker.contract.frames import Counters, TapFrame
 
@@ -36,6 +36,7 @@ class Ledger:
     """Reads the frames of one tap in the order in which they come."""
 
     def __init__(self) -> None:
+        self._run: int | None = None
         self._seq = 0
         self._counters = Counters()
 
@@ -44,25 +45,15 @@ class Ledger:
         frame = TapFrame.decode(raw)
         if not frame.counters.check():
             raise ValueError("tap frame: its counters don't add up")
-        restarted = self._seq > 0 and self._is_new_run(frame)
-        before = Counters() if restarted else self._counters
-        delta = _difference(before, frame)
-        if delta.transit < 0:
-            raise ValueError("tap frame: has more records than were sent")
-        self._seq, self._counters = frame.seq, frame.counters
+        goes_on = frame.run == self._run
+        if goes_on and frame.seq <= self._seq:
+            raise ValueError("tap frame: comes after a later one")
+        delta = _difference(self._counters if goes_on else Counters(), frame)
+        if min(astuple(delta)) < 0:
+            raise ValueError("tap frame: a counter fell, or there are more records than were sent")
+        restarted = self._run is not None and not goes_on
+        self._run, self._seq, self._counters = frame.run, frame.seq, frame.counters
         return Entry(delta, frame, restarted)
-
-    def _is_new_run(self, frame: TapFrame) -> bool:
-        """What can't be the old run going on: something fell, or the frame has more records than were sent since."""
-        old, new = self._counters, frame.counters
-        return frame.seq <= self._seq or (
-            new.seen < old.seen
-            or new.filtered < old.filtered
-            or new.sampled < old.sampled
-            or new.budget < old.budget
-            or new.lost < old.lost
-            or new.sent < old.sent + frame.count
-        )
 
 
 def _difference(old: Counters, frame: TapFrame) -> Delta:

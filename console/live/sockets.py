@@ -42,7 +42,8 @@ class TailSocket(LiveSocket):
         self.viewer = Viewer()
         self._leave: Callable[[], None] | None = None
         self._opens: deque[float] = deque(maxlen=OPENS_MAX)
-        self._opened = 0
+        #: "open" messages so far, faulty ones too; ``opened`` says which of them it answers.
+        self._asked = 0
         await super().connect()
 
     def places(self) -> process.Places:
@@ -87,18 +88,26 @@ class TailSocket(LiveSocket):
         self.viewer.acknowledge(seq)
 
     def _open(self, message: dict[str, Any]) -> None:
+        self._asked += 1
         now = self.now()
         if len(self._opens) == OPENS_MAX and now - self._opens[0] < OPENS_WINDOW_S:
             raise Fault("op", "Filters are changed too often: wait a few seconds.")
         self._opens.append(now)
         spec = read_spec(self.account, message)
         self.left()
-        self._opened += 1
         self.viewer.reset()
+        try:
+            self._leave = process.current().hub.join(spec, self)
+        except TooManyFeeds:
+            self.end(auth.TOO_MANY)
+
+    # The hub's calls ----------------------------------------------------------------------------------------
+
+    def opened(self) -> None:
         self.put(
             {
                 "op": "opened",
-                "tail": str(self._opened),
+                "tail": self._asked,
                 "credit": CREDIT,
                 "frame_interval_ms": int(FLUSH_INTERVAL_S * 1000),
                 "limits": {
@@ -108,12 +117,6 @@ class TailSocket(LiveSocket):
                 },
             }
         )
-        try:
-            self._leave = process.current().hub.join(spec, self)
-        except TooManyFeeds:
-            self.end(auth.TOO_MANY)
-
-    # The hub's calls ----------------------------------------------------------------------------------------
 
     def frame(self, entry: Entry) -> None:
         if (raw := self.viewer.take(entry, self.now())) is not None:

@@ -61,6 +61,7 @@ class Tail:
         self.seq = 0
         self.made = 0
         self.unacknowledged: set[int] = set()
+        self.asked = 0
         self.is_open = False
         self.is_hidden = False
         self.one_in = 1
@@ -80,13 +81,14 @@ class Tail:
 
     async def open(self, message: dict[str, Any]) -> None:
         state.seen["opens"].append(message)
+        self.asked += 1
         if state.refusal:
             await self.say({"op": "error", "field": "subjects", "message": state.refusal})
             return
         self.counters = ViewCounters()
         self.one_in = message["n"] if message["mode"] == "one_in" else 1
         self.is_open = True
-        await self.say({"op": "opened", "tail": "1", "credit": CREDIT, "limits": {}})
+        await self.say({"op": "opened", "tail": self.asked, "credit": CREDIT, "limits": {}})
 
     async def run(self) -> None:
         last, owed = time.monotonic(), 0.0

@@ -1,6 +1,7 @@
 """The hub, its books and its viewers against a naive model: counters add up whatever is lost, and memory is bounded."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ SPEC = TapSpec("-", "A" * 56)
 class NaiveTap:
     """A tap as its contract describes it; remembers each run's totals so that a model can judge by them."""
 
+    run: int = field(default_factory=itertools.count(1).__next__)
     seq: int = 0
     counters: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("filtered", "sampled", "budget", "lost", "sent"), 0)
@@ -35,7 +37,7 @@ class NaiveTap:
         for name, number in more.items():
             self.counters[name] += number
         counters = Counters(seen=sum(self.counters.values()), **self.counters)
-        return TapFrame(self.seq, 5, counters, count, RECORD * count).encode()
+        return TapFrame(self.run, self.seq, 5, counters, count, RECORD * count).encode()
 
 
 numbers = st.integers(0, 50)
@@ -142,10 +144,15 @@ def test_the_sum_is_exact_and_memory_bounded_at_any_multiple_of_what_a_tab_takes
 def test_a_frame_with_more_records_than_were_sent_or_wrong_sums_is_left_out() -> None:
     ledger = Ledger()
     with pytest.raises(ValueError, match="more records"):
-        ledger.take(TapFrame(1, 0, Counters(seen=1, sent=1), 2, RECORD * 2).encode())
+        ledger.take(TapFrame(1, 1, 0, Counters(seen=1, sent=1), 2, RECORD * 2).encode())
     with pytest.raises(ValueError, match="add up"):
-        ledger.take(TapFrame(1, 0, Counters(seen=5, sent=1), 1, RECORD).encode())
-    assert ledger.take(TapFrame(1, 0, Counters(seen=1, sent=1), 1, RECORD).encode()).delta.seen == 1
+        ledger.take(TapFrame(1, 1, 0, Counters(seen=5, sent=1), 1, RECORD).encode())
+    good = TapFrame(1, 1, 0, Counters(seen=1, sent=1), 1, RECORD).encode()
+    assert ledger.take(good).delta.seen == 1
+    with pytest.raises(ValueError, match="after a later one"):
+        ledger.take(good)
+    with pytest.raises(ValueError, match="a counter fell"):
+        ledger.take(TapFrame(1, 2, 0, Counters(seen=1, filtered=1), 0, b"").encode())
 
 
 def test_a_browser_that_acknowledges_nothing_is_stalled_after_its_time() -> None:
@@ -166,6 +173,9 @@ class Recorder:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.told: list[tuple[object, ...]] = []
+
+    def opened(self) -> None:
+        self.told.append(("opened",))
 
     def frame(self, entry: Entry) -> None:
         self.entries.append(entry)
@@ -233,7 +243,7 @@ async def test_a_silent_broker_is_said_and_its_restart_is_a_gap() -> None:
     (feed,) = hub._feeds.values()
     sources.now_s += SILENCE_S
     hub.look(feed)
-    assert sink.told == []
+    assert sink.told == [("opened",)]
     sources.now_s += 1
     hub.look(feed)
     hub.look(feed)
@@ -242,8 +252,9 @@ async def test_a_silent_broker_is_said_and_its_restart_is_a_gap() -> None:
     assert late.told == [("broker", False)]
     await sources.give(NaiveTap().frame(3))
     assert sink.told == [
-        ("broker", False), ("gap", "broker restarted", SILENCE_S + 1), ("broker", True),
+        ("opened",), ("broker", False), ("gap", "broker restarted", SILENCE_S + 1), ("broker", True),
     ]  # fmt: skip
+    assert late.told == [("broker", False), ("broker", True), ("opened",)]
     assert [entry.delta.seen for entry in sink.entries] == [1, 3]
     await hub.close()
 
@@ -256,7 +267,9 @@ async def test_a_lost_redis_is_a_gap_and_what_was_missed_was_lost_in_transit() -
     tap.frame(40)
     sources.now_s += 1.5
     await sources.give(Back(1.5), tap.frame(2))
-    assert sink.told == [("broker", False), ("gap", "redis reconnected", 1.5), ("broker", True)]
+    assert sink.told == [
+        ("opened",), ("broker", False), ("gap", "redis reconnected", 1.5), ("broker", True),
+    ]  # fmt: skip
     assert sink.entries[-1].delta.transit == 40
     await hub.close()
 
@@ -282,8 +295,22 @@ async def test_a_hub_leaves_a_bad_frame_out() -> None:
     await hub.close()
 
 
-def test_a_new_run_whose_first_frames_were_lost_is_known_by_what_it_carries() -> None:
-    """Its counters have overtaken the old run's, its seq too; only the records give it away."""
+async def test_a_tail_is_opened_by_the_first_frame_or_at_once_where_there_was_one() -> None:
+    sources, first, second, tap = Sources(), Recorder(), Recorder(), NaiveTap()
+    hub = Hub(sources.clock, sources)
+    hub.join(SPEC, first)
+    await sources.give(Back(0.0))
+    assert first.told == []
+    await sources.give(tap.frame(0))
+    hub.join(SPEC, second)
+    assert [first.told, second.told] == [[("opened",)], [("opened",)]]
+    await sources.give(tap.frame(1))
+    assert len(first.told) == len(second.told) == 1
+    await hub.close()
+
+
+def test_a_new_run_whose_first_frames_were_lost_is_known_by_its_number() -> None:
+    """Its counters have overtaken the old run's, its seq too."""
     old, new, ledger = NaiveTap(), NaiveTap(), Ledger()
     old.frame(0)
     old.frame(0)

@@ -78,7 +78,7 @@ class Tap:
 
     def __init__(self, redis: "Redis", spec: TapSpec) -> None:
         self._redis, self.spec = redis, spec
-        self.seq, self.sent, self.filtered = 0, 0, 0
+        self.run, self.seq, self.sent, self.filtered = 1, 0, 0, 0
 
     async def publish(self, count: int, filtered: int = 0, *, lose: bool = False) -> None:
         self.seq += 1
@@ -86,7 +86,7 @@ class Tap:
         self.filtered += filtered
         records = b"".join(encode_record(1, b"a.b", b"", b"", b"x", 1) for _ in range(count))
         counters = Counters(seen=self.sent + self.filtered, filtered=self.filtered, sent=self.sent)
-        frame = TapFrame(self.seq, 7, counters, count, records)
+        frame = TapFrame(self.run, self.seq, 7, counters, count, records)
         if not lose:
             await self._redis.publish(channels.tap_frames(self.spec.id), frame.encode())
 
@@ -105,14 +105,25 @@ def namespace(cast: Cast) -> Namespace:
 
 
 async def tap_of(bus: "Redis") -> Tap:
-    """The tap that the console asked for, once somebody listens to it."""
+    """The tap that the console asked for, begun as the broker does: with a frame at once."""
     async with asyncio.timeout(5):
         while True:
             for tap_id in await bus.smembers(channels.TAPS):
                 raw = await bus.get(channels.tap(tap_id.decode()))
                 if raw:
-                    return Tap(bus, TapSpec.from_json(raw))
+                    tap = Tap(bus, TapSpec.from_json(raw))
+                    await tap.publish(0)
+                    return tap
             await asyncio.sleep(0.01)
+
+
+async def opened(page: Page, bus: "Redis", **wanted: Any) -> Tap:
+    """A tail of this page, up to and with its first frame."""
+    await page.say(op="open", **wanted)
+    tap = await tap_of(bus)
+    assert (await page.hear())["op"] == "opened"
+    assert (await page.hear())[3] == 0
+    return tap
 
 
 def tail(account: str, user: User | None, **more: Any) -> Page:
@@ -120,7 +131,8 @@ def tail(account: str, user: User | None, **more: Any) -> Page:
 
 
 @pytest.mark.parametrize(
-    ("who", "code"), [("charlie", 4404), (None, 4401), ("alice", None), ("vera", None)]
+    ("who", "code"),
+    [("charlie", 4404), (None, 4401), ("alice", None), ("ed", None), ("vera", None)],
 )
 async def test_who_may_tail(
     cast: Cast, namespace: Namespace, bus: "Redis", who: str | None, code: int | None
@@ -128,8 +140,7 @@ async def test_who_may_tail(
     page = await sync_to_async(tail)(namespace.id, cast[who] if who else None)
     assert await page.open()
     if code is None:
-        await page.say(op="open")
-        assert (await page.hear())["op"] == "opened"
+        await opened(page, bus)
     else:
         assert await page.hear() == code
 
@@ -149,18 +160,16 @@ async def test_frames_arrive_with_exact_counters_and_the_tap_ends_with_the_socke
 ) -> None:
     page = await sync_to_async(tail)(namespace.id, cast.vera)
     await page.open()
-    await page.say(op="open", subjects=["a.>"], exclude=["a.c"], mode="one_in", n=3)
-    assert (await page.hear())["credit"] == 8
-    tap = await tap_of(bus)
+    tap = await opened(page, bus, subjects=["a.>"], exclude=["a.c"], mode="one_in", n=3)
     assert (tap.spec.account, tap.spec.subjects, tap.spec.n) == (namespace.id, ("a.>",), 3)
     await tap.publish(3, filtered=4)
     seq, _, counters, count, records = await page.hear()
-    assert (seq, count, counters.seen, counters.shown, counters.filtered) == (1, 3, 7, 3, 4)
+    assert (seq, count, counters.seen, counters.shown, counters.filtered) == (2, 3, 7, 3, 4)
     assert len(records) > 0
     await tap.publish(5, lose=True)
     await tap.publish(2)
     seq, _, counters, count, _ = await page.hear()
-    assert (seq, count, counters.seen, counters.shown, counters.dropped_transit) == (2, 2, 14, 5, 5)
+    assert (seq, count, counters.seen, counters.shown, counters.dropped_transit) == (3, 2, 14, 5, 5)
     await page.socket.disconnect()
     async with asyncio.timeout(5):
         while await bus.exists(channels.tap(tap.spec.id)):
@@ -173,12 +182,10 @@ async def test_a_page_that_doesnt_acknowledge_gets_eight_frames_and_the_rest_is_
 ) -> None:
     page = await sync_to_async(tail)(namespace.id, cast.vera)
     await page.open()
-    await page.say(op="open")
-    await page.hear()
-    tap = await tap_of(bus)
+    tap = await opened(page, bus)
     for _ in range(20):
         await tap.publish(10)
-    for expected in range(1, 9):
+    for expected in range(2, 9):
         assert (await page.hear())[0] == expected
     assert await page.socket.receive_nothing(0.2)
     await page.say(op="ack", seq=8)
@@ -187,7 +194,7 @@ async def test_a_page_that_doesnt_acknowledge_gets_eight_frames_and_the_rest_is_
     await tap.publish(1)
     seq, _, counters, count, _ = await page.hear()
     assert (seq, count) == (9, 1)
-    assert (counters.seen, counters.shown, counters.dropped_slow_tab) == (201, 81, 120)
+    assert (counters.seen, counters.shown, counters.dropped_slow_tab) == (201, 71, 130)
 
 
 async def test_equal_tails_share_one_tap_and_a_hidden_one_gets_counters_only(
@@ -198,14 +205,19 @@ async def test_equal_tails_share_one_tap_and_a_hidden_one_gets_counters_only(
     for page, subjects in ((one, ["a", "b"]), (other, ["b", "a"])):
         await page.open()
         await page.say(op="open", subjects=subjects)
-        await page.hear()
     tap = await tap_of(bus)
+    for page in (one, other):
+        assert (await page.hear())["credit"] == 8
+        assert (await page.hear())[3] == 0
     assert len(await bus.smembers(channels.TAPS)) == 1
     await other.say(op="hidden", hidden=True)
     await other.say(op="nothing")
     await other.hear_op("error")
     await tap.publish(4)
     assert (await one.hear())[3] == 4
+    async with asyncio.timeout(5):
+        while await other.socket.receive_nothing(0.1):
+            await tap.publish(0)  # a hidden page is told once a second
     _, _, counters, count, records = await other.hear()
     assert (counters.seen, counters.dropped_hidden, count, records) == (4, 4, 0, b"")
 
@@ -241,6 +253,30 @@ async def test_a_faulty_message_is_answered_by_the_fields_name(
     assert answer["message"]
 
 
+async def test_opened_is_said_with_the_brokers_first_frame_and_names_the_open_that_it_answers(
+    cast: Cast, namespace: Namespace, bus: "Redis"
+) -> None:
+    page = await sync_to_async(tail)(namespace.id, cast.vera)
+    await page.open()
+    await page.say(op="open", subjects=["slow"])
+    await page.say(op="open", subjects=["a..b"])
+    assert (await page.hear())["op"] == "error"
+    await page.say(op="open", subjects=["a"])
+    assert await page.socket.receive_nothing(0.1)
+    async with asyncio.timeout(5):
+        while (tap := await tap_of(bus)).spec.subjects != ("a",):
+            await asyncio.sleep(0.01)
+    answer = await page.hear()
+    assert (answer["op"], answer["tail"]) == ("opened", 3)
+    assert (await page.hear())[3] == 0
+    await tap.publish(2)
+    assert (await page.hear())[3] == 2
+    late = await sync_to_async(tail)(namespace.id, cast.alice)
+    await late.open()
+    await late.say(op="open", subjects=["a"])
+    assert (await late.hear())["tail"] == 1, "the tap of an equal tail has begun"
+
+
 async def test_a_socket_that_sends_only_faults_is_closed(
     cast: Cast, namespace: Namespace, bus: "Redis"
 ) -> None:
@@ -259,8 +295,7 @@ async def test_a_removed_member_loses_its_tail_at_once(
 ) -> None:
     page = await sync_to_async(tail)(namespace.id, cast.vera)
     await page.open()
-    await page.say(op="open")
-    await page.hear()
+    await opened(page, bus)
     await listening(bus)
     membership = await Membership.objects.select_related("user", "project").aget(
         user=cast.vera, project=cast.project
@@ -289,15 +324,14 @@ async def test_one_user_has_a_bounded_number_of_tails(
     process.current().tails.per_user_max = 1
     first, second = [await sync_to_async(tail)(namespace.id, cast.vera) for _ in range(2)]
     await first.open()
-    await first.say(op="open")
-    await first.hear()
+    await opened(first, bus)
     await second.open()
     assert await second.hear() == 4429
     await first.socket.disconnect()
     third = await sync_to_async(tail)(namespace.id, cast.vera)
     await third.open()
-    await third.say(op="open")
-    assert (await third.hear())["op"] == "opened"
+    await third.say(op="nothing")
+    assert (await third.hear())["op"] == "error"
 
 
 async def test_the_control_socket_tells_what_happens_in_ones_own_projects(

@@ -55,7 +55,7 @@ async def test_a_tap_is_asked_for_kept_and_let_go(mortal: Valkey) -> None:
     assert TapSpec.from_json(await redis.get(channels.tap("t1"))) == SPEC
     assert 0 < await redis.ttl(channels.tap("t1")) <= channels.TAP_LEASE_S
     assert await redis.sismember(channels.TAPS, "t1")
-    frame = TapFrame(1, 1, Counters(), 0, b"").encode()
+    frame = TapFrame(1, 1, 1, Counters(), 0, b"").encode()
     await redis.publish(channels.tap_frames("t1"), frame)
     assert await take(signals) == frame
     await end(signals.task)  # type: ignore[attr-defined]

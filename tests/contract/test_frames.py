@@ -40,10 +40,11 @@ def test_the_golden_view_frame_is_what_the_console_sends() -> None:
 
 def test_the_golden_bytes_are_laid_out_as_documented() -> None:
     raw = golden.TAP.read_bytes()
-    assert raw[:4] == b"WT\x01\x00"
-    assert int.from_bytes(raw[4:12], "big") == 7
-    assert int.from_bytes(raw[68:72], "big") == len(golden.RECORDS)
-    assert raw[72:76] == (24 + len(b"orders.eu.paid") + len(b'{"id": 1}')).to_bytes(4, "big")
+    assert raw[:4] == b"WT\x02\x00"
+    assert int.from_bytes(raw[4:12], "big") == golden.AT_NS - 5_000_000_000
+    assert int.from_bytes(raw[12:20], "big") == 7
+    assert int.from_bytes(raw[76:80], "big") == len(golden.RECORDS)
+    assert raw[80:84] == (24 + len(b"orders.eu.paid") + len(b'{"id": 1}')).to_bytes(4, "big")
 
 
 @given(st.lists(_records, max_size=5))

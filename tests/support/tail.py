@@ -69,6 +69,8 @@ class Tail:
 
     def _noted(self, note: dict[str, Any]) -> None:
         self.notes.append(note)
+        if note["op"] == "opened":
+            self._opened.set()
 
     def _frame(self, raw: bytes) -> int:
         magic, version, _, seq, _, *counters, count = _HEAD.unpack_from(raw)
@@ -79,5 +81,4 @@ class Tail:
         records = list(decode_records(raw[_HEAD.size :]))
         assert len(records) == count
         self.records += records
-        self._opened.set()  # "opened" came earlier, when the broker may not have begun yet
         return int(seq)

@@ -14,6 +14,6 @@ export function Spark({ values, slots = 60, width = 190, height = 36, label }) {
   const line = sparkPath(shown, width, height, slots);
   const x0 = width - (width / (slots - 1)) * (shown.length - 1);
   return html`<svg class="spark" width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label=${label}>
-    <path class="under" d=${`${line}L${width} ${height}L${x0.toFixed(1)} ${height}Z`} /><path d=${line} />
+    <path class="base" d=${`M0 ${height - 1}H${x0.toFixed(1)}`} /><path class="under" d=${`${line}L${width} ${height}L${x0.toFixed(1)} ${height}Z`} /><path d=${line} />
   </svg>`;
 }

@@ -62,7 +62,7 @@ function tick() {
   const next = {};
   for (const [id, report] of Object.entries(usage.value)) {
     const now = Date.now() - report.received_ms > 2500 ? { ...report, ...STILL } : report;
-    next[id] = { ...now, history: [...report.history, { in: now.in_rate, out: now.out_rate }].slice(-HISTORY) };
+    next[id] = { ...now, history: [...report.history, { in: now.in_rate, out: now.out_rate, in_bytes: now.in_bytes_rate, out_bytes: now.out_bytes_rate }].slice(-HISTORY) };
   }
   usage.value = next;
 }

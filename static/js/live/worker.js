@@ -17,7 +17,8 @@ let socket = null;
 let failures = 0;
 let retryTimer = 0;
 let lostAt = 0; // when the socket was lost, 0 while it is there
-let unanswered = 0; // "open" messages without their "opened"
+let asked = 0; // "open" messages sent over this socket
+let opened = 0; // which of them the server serves: 0 for none yet
 let hiddenSince = 0;
 let wanted = null; // the page's unanswered question: {top, count}
 let dirty = true;
@@ -68,22 +69,22 @@ function tellStats() {
 const send = (message) => socket?.readyState === 1 && socket.send(JSON.stringify(message));
 
 function sendOpen() {
-  unanswered += 1;
+  asked += 1;
   send({ op: "open", ...filters });
 }
 
 function takeFrame(buffer) {
   const frame = decodeFrame(buffer);
   send({ op: "ack", seq: frame.seq });
-  if (unanswered) return; // of the tail before the filters changed
+  if (opened !== asked) return; // of the tail before the filters changed
   meter.take(frame.counters);
   ring.push(buffer, frame.offsets);
   if (frame.offsets.length && !ring.heldChunks) changed();
 }
 
 function onOpened(message) {
-  unanswered = Math.max(0, unanswered - 1);
-  if (unanswered) return;
+  opened = Number(message.tail);
+  if (opened !== asked) return;
   meter.restart();
   failures = 0;
   if (lostAt) {
@@ -97,10 +98,8 @@ function onOpened(message) {
 
 function onText(message) {
   if (message.op === "opened") onOpened(message);
-  else if (message.op === "error") {
-    unanswered = Math.max(0, unanswered - 1);
-    tell({ op: "error", field: message.field, message: message.message });
-  } else if (message.op === "gap") {
+  else if (message.op === "error") tell({ op: "error", field: message.field, message: message.message });
+  else if (message.op === "gap") {
     const seconds = message.seconds === undefined || message.seconds === null ? "" : ` after ${Number(message.seconds).toFixed(1)} s`;
     mark("gap", `${message.reason || "Interrupted"}${seconds}: messages in between were not counted`.replace(/^./, (c) => c.toUpperCase()));
     changed();
@@ -120,7 +119,7 @@ function onMessage({ data }) {
 
 function onClose({ code, reason }) {
   socket = null;
-  unanswered = 0;
+  asked = opened = 0;
   if (!lostAt && stateNow.state === "live") lostAt = Date.now();
   if (FINAL[code]) {
     setState(FINAL[code], { reason });

@@ -25,7 +25,8 @@ const wordsOf = (kind) => WORDS[kind] || kind.replace(/[._]/g, " ").replace(/^./
 
 function textOf(value) {
   if (typeof value === "object" && value !== null) return JSON.stringify(value);
-  return /^[A-Z2-7]{56}$/.test(value) ? shortKey(value) : String(value);
+  if (/^[A-Z2-7]{56}$/.test(value)) return shortKey(value);
+  return /^\d{4}-\d\d-\d\dT/.test(value) ? exact(toMs(value)) : String(value);
 }
 
 /** "name: orders → orders-prod": what an audit row says of before and after. */

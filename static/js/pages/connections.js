@@ -17,19 +17,19 @@ function Row({ one, names, now, kick }) {
   const who = names.get(one.user);
   const client = [one.lang, one.version].filter(Boolean).join(" ");
   return html`<tr>
-    <td><b>${one.name || html`<span class="dim">unnamed</span>`}</b><small class="mono">#${one.cid} · ${client || one.kind}</small></td>
+    <td class="lead"><b>${one.name || html`<span class="dim">unnamed</span>`}</b><small class="mono">#${one.cid} · ${client || one.kind}</small></td>
     <td data-label="Credential">${who || html`<span class="mono" title=${one.user}>${shortKey(one.user || "–")}</span>`}</td>
     <td data-label="Address" class="mono num">${one.ip}:${one.port}</td>
     <td class="right num" data-label="Subscriptions">${count(one.subscriptions)}</td>
     <td class="right num" data-label="In"><span title=${bytes(one.in_bytes)}>${count(one.in_msgs)}</span></td>
     <td class="right num" data-label="Out"><span title=${bytes(one.out_bytes)}>${count(one.out_msgs)}</span></td>
-    <td class="right num" data-label="Pending">${one.pending_bytes ? bytes(one.pending_bytes) : html`<span class="dim">0</span>`}</td>
-    <td class="right num" data-label="RTT">${one.rtt_s === null ? html`<span class="dim">–</span>` : elapsed(one.rtt_s * 1000)}</td>
+    <td class="right num wide-only" data-label="Pending">${one.pending_bytes ? bytes(one.pending_bytes) : html`<span class="dim">0</span>`}</td>
+    <td class="right num wide-only" data-label="RTT">${one.rtt_s === null ? html`<span class="dim">–</span>` : elapsed(one.rtt_s * 1000)}</td>
     <td data-label="Since"><span title=${exact(toMs(one.start))}>${ago(toMs(one.start), now)}</span></td>
     <td class="act">${kick && html`<button type="button" class="btn small quiet danger-quiet" aria-label=${`Disconnect ${one.name || `client ${one.cid}`}`} onClick=${() => kick(one)}>Disconnect</button>`}</td></tr>`;
 }
 
-const HEADS = [["Client", ""], ["Credential", ""], ["Address", ""], ["Subscriptions", "right"], ["In", "right"], ["Out", "right"], ["Pending", "right"], ["RTT", "right"], ["Since", ""]];
+const HEADS = [["Client", ""], ["Credential", ""], ["Address", ""], ["Subscriptions", "right"], ["In", "right"], ["Out", "right"], ["Pending", "right wide-only"], ["RTT", "right wide-only"], ["Since", ""]];
 
 const textOf = (one, names) => `${one.name} ${one.ip}:${one.port} ${one.lang} ${one.version} ${one.user} ${names.get(one.user) || ""} ${one.cid}`.toLowerCase();
 

@@ -166,7 +166,7 @@ export function LivePage({ namespace }) {
     if (rows.held) rows.follow();
   };
   const addFilter = (kind, value) => change(withChip(filters, kind, value));
-  const togglePublish = () => writes && setPublishing(!publishing);
+  const togglePublish = () => writes && setPublishing((on) => !on);
   const edit = (message, text) => (setDraft({ subject: message.subject, reply: message.reply, headers: message.headers, payload: text }), setPublishing(true));
   useKeys({ ...rowKeys(rows), "/": () => setAdding(true), x: togglePublish });
   return html`<div class="live">

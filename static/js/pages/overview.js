@@ -73,8 +73,8 @@ function Stats({ live }) {
   return html`<dl class="stats" aria-label="Traffic now">
     <${Stat} words="Published by clients" value=${rate(live?.in_rate || 0)} note="msg/s" history=${history} pick=${(h) => h.in} />
     <${Stat} words="Delivered to clients" value=${rate(live?.out_rate || 0)} note="msg/s" history=${history} pick=${(h) => h.out} />
-    <${Stat} words="In" value=${bytes(live?.in_bytes_rate || 0)} note=${html`a second · ${bytes(live?.in_bytes || 0)} in all`} />
-    <${Stat} words="Out" value=${bytes(live?.out_bytes_rate || 0)} note=${html`a second · ${bytes(live?.out_bytes || 0)} in all`} /></dl>`;
+    <${Stat} words="In" value=${bytes(live?.in_bytes_rate || 0)} note=${html`a second · ${bytes(live?.in_bytes || 0)} in all`} history=${history} pick=${(h) => h.in_bytes} />
+    <${Stat} words="Out" value=${bytes(live?.out_bytes_rate || 0)} note=${html`a second · ${bytes(live?.out_bytes || 0)} in all`} history=${history} pick=${(h) => h.out_bytes} /></dl>`;
 }
 
 function Facts({ namespace, live }) {

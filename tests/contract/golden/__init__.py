@@ -22,7 +22,14 @@ RECORDS = (
 
 def tap_frame() -> TapFrame:
     counters = Counters(seen=21, filtered=4, sampled=5, budget=6, lost=1, sent=5)
-    return TapFrame(7, AT_NS, counters, len(RECORDS), b"".join(r.encode() for r in RECORDS))
+    return TapFrame(
+        AT_NS - 5_000_000_000,
+        7,
+        AT_NS,
+        counters,
+        len(RECORDS),
+        b"".join(r.encode() for r in RECORDS),
+    )
 
 
 def view_frame() -> bytes:
