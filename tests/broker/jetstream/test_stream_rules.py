@@ -1,4 +1,4 @@
-"""Stream configurations judged by nats-server and by our rules: the same refusals, the same completed configurations."""
+"""Stream configurations judged by nats-server and by our rules: equal refusals, equal completed configurations."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -289,7 +289,8 @@ CREATES: list[dict[str, Any] | str] = [
     {"mirror": {"name": "B", "filter_subject": "x..y"}}, {"mirror": {"name": "B", "filter_subject": "x.y"}},
     {"mirror": {"name": "B", "opt_start_seq": 4, "opt_start_time": "2024-01-02T03:04:05Z"}},
     {"mirror": {"name": "B"}, "duplicate_window": S}, {"mirror": {"name": "B"}, "mirror_direct": True},
-    {"mirror": {"name": "B"}, "retention": "workqueue"}, {"mirror": {"name": "B"}, "subject_transform": {"src": ">", "dest": "x.>"}},
+    {"mirror": {"name": "B"}, "retention": "workqueue"},
+    {"mirror": {"name": "B"}, "subject_transform": {"src": ">", "dest": "x.>"}},
     {"mirror_direct": True}, {"sealed": True}, {"sources": [{"name": ""}]}, {"sources": [{"name": "B/C"}]},
     {"sources": [{"name": "B"}, {"name": "B"}]}, {"sources": [{"name": "B"}, {"name": "B", "filter_subject": ">"}]},
     {"sources": [{"name": "B"}, {"name": "B", "filter_subject": "x"}]},
