@@ -19,7 +19,14 @@ async def run(server: Server, operation: Operation | None, config: Config) -> No
     if operation is None:
         await runner.run(server, bus, facts=facts)
         return
-    await runner.run(server, bus, accounts=operation.accounts, store=operation.claims, facts=facts)
+    await runner.run(
+        server,
+        bus,
+        accounts=operation.accounts,
+        store=operation.claims,
+        facts=facts,
+        changing=operation.changing,
+    )
 
 
 def _url(scheme: str, host: str, port: int) -> str:

@@ -1,6 +1,7 @@
 """Operator mode: trusted operators, the accounts' tokens, and the authenticator that goes by them."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker.config.options import Config
@@ -9,7 +10,7 @@ from broker.core.account_claims import OperatorAccounts
 from broker.core.operator_auth import OperatorAuthenticator
 from broker.core.server import Server
 from broker.identity.jwt import JwtError
-from broker.identity.trust import Trust
+from broker.identity.trust import Trust, bare_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,10 @@ class Operation:
     trust: Trust
     claims: ClaimsStore | MemoryClaims
     accounts: OperatorAccounts
+    #: The operators' tokens, for monitoring.
+    tokens: tuple[str, ...] = ()
+    #: Held by whoever changes claims, from judging them to letting them hold.
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class OperatorError(Exception):
@@ -64,4 +69,5 @@ def install(server: Server, config: Config) -> Operation:
     if not config.no_system_account and accounts.system_account:
         server.add_account(accounts.system_account, is_system=True)
     server.authenticator = OperatorAuthenticator(accounts)
-    return Operation(trust, claims, accounts)
+    tokens = tuple(bare_token(_text(entry)) for entry in config.operator)
+    return Operation(trust, claims, accounts, tokens)

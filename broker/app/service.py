@@ -1,6 +1,7 @@
 """One server from its first log line to its last: what is started, in which order, and how it ends."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker import NATS_VERSION, __version__
 from broker.app import build, files, logs
+from broker.app.system import System
 from broker.config.flags import Flags
 from broker.config.load import Loaded
 from broker.config.options import DEFAULT_HOST, TLS_TIMEOUT_S, PeerConfig, TlsConfig
@@ -20,6 +22,7 @@ from broker.net.connection import Connection
 from broker.net.flusher import Flusher
 from broker.net.sockets import ListenError, open_listener, port_of, show, urls
 from broker.protocol.errors import Reason
+from broker.system.requests import ReloadRefused
 
 if TYPE_CHECKING:
     import ssl
@@ -96,6 +99,7 @@ class Service:
         #: None where JetStream is off.
         self.jetstream: JetStream | None = None
         self._workers: Workers | None = None
+        self.system = System(self.server, self.config)
 
     async def run(self) -> None:
         self._say_hello()
@@ -106,6 +110,7 @@ class Service:
         try:
             self._start_jetstream()
             await self._start_listeners()
+            self.system.start(self.config, self.operation, self._reload_or_refuse, self._spawn)
             self._write_files()
             log.info("Server is ready")
             self._start_coordination()
@@ -180,7 +185,7 @@ class Service:
         await self._listen_clients()
 
     async def _listen_monitoring(self) -> None:
-        from broker.net.monitoring import Monitor
+        from broker.net.monitoring import MonitorConnection, Pages
 
         config = self.config
         secure = config.tls if config.https_port else None
@@ -191,25 +196,10 @@ class Service:
             config.http_port = port_of(sock)
         scheme, loop = "https" if secure else "http", asyncio.get_running_loop()
         log.info("Starting %s monitor on %s", scheme, show(host, port_of(sock)))
-        monitor = Monitor(self.server, config.http_base_path, self._varz, loop)
+        factory = partial(MonitorConnection, Pages(self.system.monitor), loop)
         context = self._context(secure) if secure else None
-        self._listeners.append(await loop.create_server(monitor.connection, sock=sock, ssl=context))
+        self._listeners.append(await loop.create_server(factory, sock=sock, ssl=context))
         self._addresses["monitoring"] = urls(scheme, host, port_of(sock))
-
-    def _varz(self) -> dict[str, Any]:
-        """The fields of /varz that come from the configuration."""
-        config = self.config
-        more: dict[str, Any] = {
-            "http_host": config.http_host,
-            "http_port": config.http_port,
-            "http_base_path": config.http_base_path,
-            "config_digest": config.config_digest,
-        }
-        if config.server_tags:
-            more["tags"] = list(config.server_tags)
-        if config.websocket.port:
-            more["websocket"] = {"host": config.websocket.host, "port": config.websocket.port}
-        return more
 
     async def _listen_websocket(self) -> None:
         from broker.net.websocket import WebsocketConnection, WebsocketRules
@@ -281,6 +271,7 @@ class Service:
             log.info("Entering lame duck mode, stop accepting new clients")
             for listener in self._client_listeners:
                 listener.close()
+            self.system.lame_duck()
             self.server.begin_lame_duck()
             self._spawn(self._evict(), "lame duck mode")
 
@@ -299,6 +290,11 @@ class Service:
 
     def reload(self) -> None:
         """SIGHUP: the file read anew; what can't change while running is refused as a whole."""
+        with contextlib.suppress(ReloadRefused):
+            self._reload_or_refuse()
+
+    def _reload_or_refuse(self) -> None:
+        """Raises ReloadRefused, after it was logged."""
         from broker.app.reload import ReloadError, reload
 
         try:
@@ -306,7 +302,8 @@ class Service:
                 log.info("Reloaded: %s", line)
         except ReloadError as error:
             log.error("Failed to reload server configuration: %s", error)
-            return
+            raise ReloadRefused(str(error)) from error
+        self.system.configured(self.config)
         log.info("Reloaded server configuration")
 
     # Beginning, in detail ----------------------------------------------------------------------------
@@ -383,6 +380,7 @@ class Service:
         for task in tuple(self.tasks):
             task.cancel()
         await self._stop_jetstream()
+        self.system.shutdown()
         self.server.close_all(Reason.SERVER_SHUTDOWN)
         self.server.flush()
         if self.tasks:

@@ -32,6 +32,10 @@ class MemoryClaims:
     def put(self, tokens: Mapping[str, str]) -> None:
         self._tokens.update(tokens)
 
+    def remove(self, accounts: Iterable[str]) -> None:
+        for account in accounts:
+            self._tokens.pop(account, None)
+
     @property
     def unsaved(self) -> Mapping[str, str]:
         """Nothing here is ever on a disk, so nothing is missing from it."""
@@ -81,6 +85,14 @@ class ClaimsStore:
         self._known.update(tokens)
         for account in tokens:
             self.unsaved.pop(account, None)
+
+    def remove(self, accounts: Iterable[str]) -> None:
+        """Gone from the disk for good when this returns; unknown ones are ignored. Raises OSError."""
+        for account in accounts:
+            self._path(account).unlink(missing_ok=True)
+            self._known.discard(account)
+            self.unsaved.pop(account, None)
+        self._sync_directory()
 
     def _write(self, path: Path, token: str) -> None:
         unfinished = path.with_suffix(_UNFINISHED)

@@ -40,12 +40,21 @@ class Store(Protocol):
 
 
 class ClaimsSync:
-    def __init__(self, bus: Bus, accounts: OperatorAccounts, store: Store, clock: Clock) -> None:
+    """``changing`` is held while claims change, also by others who change them."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        accounts: OperatorAccounts,
+        store: Store,
+        clock: Clock,
+        changing: asyncio.Lock | None = None,
+    ) -> None:
         self._bus = bus
         self._accounts = accounts
         self._store = store
         self._clock = clock
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time = changing or asyncio.Lock()
         self.refused = 0
 
     async def resync(self) -> int:

@@ -47,9 +47,10 @@ async def run(
     accounts: OperatorAccounts | None = None,
     store: Store | None = None,
     facts: Facts | None = None,
+    changing: asyncio.Lock | None = None,
 ) -> None:
     """``accounts`` and ``store`` in operator mode; without them claims are nobody's business here."""
-    coordination = Coordination(server, bus, accounts, store, facts or Facts())
+    coordination = Coordination(server, bus, accounts, store, facts or Facts(), changing)
     try:
         await coordination.run()
     finally:
@@ -65,6 +66,7 @@ class Coordination:
         accounts: OperatorAccounts | None,
         store: Store | None,
         facts: Facts,
+        changing: asyncio.Lock | None = None,
     ) -> None:
         self._server = server
         self._bus = bus
@@ -73,7 +75,7 @@ class Coordination:
         self._lost = ""
         self.sync: ClaimsSync | None = None
         if accounts is not None and store is not None:
-            self.sync = ClaimsSync(bus, accounts, store, server.clock)
+            self.sync = ClaimsSync(bus, accounts, store, server.clock, changing)
         self.taps = Taps(bus, self._find_account, server.clock, time.time_ns)
         self.events = Events(bus)
         self.commands = Commands(bus, server.server_id, self._handlers())

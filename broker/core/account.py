@@ -76,6 +76,11 @@ class Account:
     def __repr__(self) -> str:
         return f"Account({self.name!r}, clients={len(self.clients)}, subscriptions={len(self.sublist)})"
 
+    @property
+    def label(self) -> str:
+        """For people, and what nats-server calls its name tag."""
+        return self.display_name or self.name
+
     # Clients ----------------------------------------------------------------------------------------
 
     @property

@@ -98,10 +98,11 @@ class OperatorAccounts:
 
     # New claims -------------------------------------------------------------------------------------
 
-    def judge(self, token: str, name: str, now_s: float) -> Judged:
+    def judge(self, token: str, name: str, now_s: float, *, same_second: bool = False) -> Judged:
         """What ``token``, given under the account key ``name``, would change. Raises JwtError when it isn't trusted.
 
-        Older claims than those kept, or others of the same second, are "stale": nothing goes back.
+        Older claims than those kept, or others of the same second, are "stale": nothing goes back. With
+        ``same_second`` those are taken: who sends them says in which order they hold.
         """
         kept_token = self._kept(name)
         entry = self.trust.read(token)
@@ -115,7 +116,7 @@ class OperatorAccounts:
         kept = self._read_kept(name, kept_token)
         if kept is not None:
             newer = entry.issued_at - kept.issued_at
-            if newer < 0 or (newer == 0 and not deleted):
+            if newer < 0 or (newer == 0 and not deleted and not same_second):
                 return Judged("stale", token, entry)
         return Judged("deleted" if deleted else "applied", token, entry)
 
@@ -169,6 +170,10 @@ class OperatorAccounts:
         account.set_mappings(_mappings(claims))
         account.jetstream = _jetstream_terms(limits)
         self._server.account_changed(account)
+
+    def delete(self, name: str) -> int:
+        """The account is gone from the source; how many connections were closed."""
+        return self._delete(name)
 
     def _delete(self, name: str) -> int:
         self._held.pop(name, None)

@@ -19,6 +19,17 @@ ConnectionType = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class PeerTls:
+    """How a connection is secured: ``version`` as ``1.3``, ``cipher`` by its IANA name, ``first`` when the handshake
+    came before INFO. ``certificates`` are what monitoring shows of the peer's."""
+
+    version: str
+    cipher: str
+    first: bool = False
+    certificates: tuple[tuple[tuple[str, str], ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
     """What is known of a connection before it says who it is."""
 
@@ -31,6 +42,7 @@ class Peer:
     certificate_names: tuple[str, ...] = ()
     #: A JWT taken from a WebSocket cookie; used when CONNECT carries none.
     cookie_jwt: str = ""
+    tls: PeerTls | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,14 @@ class Client:
     def __repr__(self) -> str:
         return f"Client(cid={self.cid}, account={self.account.name!r}, closed={self.closed})"
 
+    @property
+    def user(self) -> str:
+        """As monitoring shows it: who it is, or before that who it says it is."""
+        if self.grant is not None and self.grant.user:
+            return self.grant.user
+        options = self.options
+        return options.nkey or options.user or ("[REDACTED]" if options.auth_token else "")
+
     # Receiving --------------------------------------------------------------------------------------
 
     def receive(self, block: memoryview | bytes) -> None:

@@ -26,10 +26,16 @@ def greet(client: "Client") -> None:
     client.send(encoder.info(_info(client)))
 
 
-def announce(client: "Client") -> None:
-    """INFO again, after something in it changed; only for clients that understand it."""
-    if client.options.protocol >= 1 and client.first_pong_sent:
-        client.send(encoder.info(_info(client)))
+def announce(client: "Client", *, lame_duck: bool = False) -> bool:
+    """INFO again, after something in it changed; False for a client that doesn't understand it.
+
+    ``lame_duck`` tells this one client to go elsewhere.
+    """
+    if client.options.protocol < 1 or not client.first_pong_sent:
+        return False
+    fields = _info(client)
+    client.send(encoder.info({**fields, "ldm": True} if lame_duck else fields))
+    return True
 
 
 def ping(client: "Client") -> None:
@@ -57,6 +63,7 @@ def connect(client: "Client", raw: bytes) -> None:
     if not first:
         client.drop_subscriptions()
     client.connected = True
+    client.rtt_s = max(client.server.clock.wall_s() - client.start_s, 1e-6)
     client.options = options
     client.headers = options.headers and not client.server.options.no_header_support
     if not _authenticate(client) or not _agrees(client):

@@ -4,6 +4,7 @@ Whoever wants to know what happens appends a callable to one of the ``on_…`` l
 event, must be quick and must not raise.
 """
 
+import platform
 from collections import deque
 from collections.abc import Callable
 from random import Random
@@ -23,6 +24,8 @@ from broker.core.timers import Timers
 from broker.protocol import encoder, errors
 from broker.protocol.errors import Reason
 
+#: What INFO says instead of the version of Go.
+RUNTIME: Final = f"python{platform.python_version()}"
 #: A connection that never CONNECTs is pinged after an interval like any other; RTT is measured again this often.
 _RTT_INTERVAL_S: Final = 3600.0
 
@@ -61,6 +64,8 @@ class Server:
         self.closed_clients: deque[ClosedClient] = deque(maxlen=options.max_closed_clients or None)
         self.timers = Timers()
         self.lame_duck = False
+        #: True once it ends.
+        self.stopping = False
         self.wake: Callable[[], None] = _nothing
         self.rearm: Callable[[float], None] = _ignore
         #: Calls back after so many seconds.
@@ -346,7 +351,7 @@ class Server:
         o = self.options
         fields: dict[str, Any] = {
             "server_id": self.server_id, "server_name": o.server_name or self.server_id,
-            "version": NATS_VERSION, "proto": 1, "git_commit": "", "go": "", "host": o.host, "port": o.port,
+            "version": NATS_VERSION, "proto": 1, "git_commit": "", "go": RUNTIME, "host": o.host, "port": o.port,
             "headers": not o.no_header_support, "auth_required": self.auth_required and not o.no_auth_user,
             "tls_required": o.tls_required, "tls_verify": o.tls_verify, "tls_available": o.tls_available,
             "max_payload": o.max_payload, "jetstream": o.jetstream, "ldm": self.lame_duck,
@@ -364,6 +369,7 @@ class Server:
             handshake.announce(client)
 
     def close_all(self, reason: str = Reason.SERVER_SHUTDOWN) -> None:
+        self.stopping = True
         for client in tuple(self.clients.values()):
             self.close_client(client, reason)
 

@@ -8,7 +8,7 @@ Limit    ``cache_max`` answers, and WEIGHT_MAX receivers in them
 Source   nats-server ``sublist.go`` for the semantics
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from broker.core.match import Match
 from broker.core.subscription import Subscription
@@ -145,6 +145,10 @@ class Sublist:
             match.stale = True
         self._cache.clear()
         self._weight = 0
+
+    def cached(self) -> Iterable[Match]:
+        """The answers that are kept now."""
+        return self._cache.values()
 
     def all(self) -> Iterator[Subscription]:
         """Every subscription, literal ones first."""

@@ -42,6 +42,10 @@ class Trust:
         """Whether accounts by this issuer may sign users with their signing keys only."""
         return self._strict.get(issuer, False)
 
+    def only_signing_keys(self, issuer: str) -> bool:
+        """Whether this is the identity key of an operator that signs with its signing keys only."""
+        return any(o.subject == issuer and o.body.strict_signing_key_usage for o in self.operators)
+
     def read(self, token: str) -> AccountClaims | Tombstone:
         """An account's token or tombstone, fit for use but for its times. Raises JwtError."""
         entry = account_entry(token)
@@ -52,13 +56,18 @@ class Trust:
         return entry
 
 
-def read_operator(text: str) -> OperatorClaims:
-    """An operator's token, bare or between ``-----BEGIN NATS OPERATOR JWT-----`` lines. Raises JwtError."""
+def bare_token(text: str) -> str:
+    """The token that stands bare or between ``-----BEGIN NATS OPERATOR JWT-----`` lines. Raises JwtError."""
     lines = [line.strip() for line in text.splitlines()]
     bare = [line for line in lines if line and not line.startswith("---")]
     if not bare:
         raise JwtError("operator: no token in the text")
-    claims = OperatorClaims.decode(bare[0])
+    return bare[0]
+
+
+def read_operator(text: str) -> OperatorClaims:
+    """An operator's token, bare or decorated. Raises JwtError."""
+    claims = OperatorClaims.decode(bare_token(text))
     if claims.issuer != claims.subject and claims.issuer not in claims.body.signing_keys:
         raise JwtError("operator: not signed by itself")
     return claims

@@ -1,103 +1,107 @@
 """Monitoring over HTTP: nats-server's endpoints, and ``/metrics`` for Prometheus.
 
-Wire     GET or HEAD; JSON, with ``callback=`` as JSONP; one request at a time per connection, kept alive
-Answers  400 to a query that can't be, 404, 405
+Wire     any method, HEAD without the body; JSON; one request at a time per connection, kept alive
+Answers  400 with Go's sentence to an option that can't be, 404; /healthz 503, 404, 400 or 500 when something is wrong
 Limit    REQUEST_MAX bytes of request, REQUEST_S seconds for it to arrive
+Source   nats-server ``monitor.go``
 """
 
 import asyncio
-import json
-import re
-from collections.abc import Callable
-from typing import Any, Final, cast
+import logging
+from email.utils import formatdate
+from typing import Final, NamedTuple, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from broker.core import monitor
-from broker.core.server import Server
+from broker import NATS_VERSION
+from broker.monitor.endpoints import PATHS
+from broker.monitor.facts import Monitor
+from broker.monitor.forms import compact, indented
+from broker.monitor.metrics import metrics
+from broker.monitor.options import BadOption, BadRequest, from_query
+from broker.net import pages
+
+log = logging.getLogger(__name__)
 
 REQUEST_MAX: Final = 16 * 1024
 REQUEST_S: Final = 10.0
-_CALLBACK: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$.]{0,127}")
 _STATUS: Final = {
-    200: "OK",
-    400: "Bad Request",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    500: "Internal Server Error",
-}
+    200: "OK", 400: "Bad Request", 404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable",
+}  # fmt: skip
 _JSON: Final = "application/json"
+_PLAIN: Final = "text/plain; charset=utf-8"
 
 
-class Monitor:
-    """The endpoints of one server. ``more`` gives the fields of /varz that only the application knows."""
+class Answer(NamedTuple):
+    status: int
+    content_type: str
+    body: bytes
 
-    def __init__(
-        self,
-        server: Server,
-        base: str,
-        more: Callable[[], dict[str, Any]],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        self._server = server
-        self._base = base.rstrip("/")
-        self._more = more
-        self._loop = loop
-        self._asked: dict[str, int] = {}
-        self._endpoints: dict[str, Callable[[dict[str, str]], Any]] = {
-            "/": self._index,
-            "/varz": self._varz,
-            "/connz": lambda query: monitor.connz(server, query),
-            "/healthz": lambda query: monitor.healthz(),
-            "/accountz": lambda query: monitor.accountz(server),
-            "/metrics": lambda query: monitor.metrics(server),
-        }
 
-    def connection(self) -> "MonitorConnection":
-        return MonitorConnection(self, self._loop)
+class Pages:
+    """The answers of one server to paths with their queries."""
 
-    def answer(self, target: str) -> tuple[int, str, bytes]:
-        """Status, content type and body for a path with its query."""
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def answer(self, target: str) -> Answer:
         parts = urlsplit(target)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        path = parts.path.removeprefix(self._base) or "/"
-        endpoint = self._endpoints.get(path.rstrip("/") or "/")
+        base = self._monitor.facts.http_base_path.rstrip("/")
+        if parts.path.startswith(base):
+            path = parts.path.removeprefix(base) or "/"
+            try:
+                return self._page(path, query)
+            except (BadOption, BadRequest) as error:
+                return Answer(400, _PLAIN, str(error).encode())
+        return _not_found()
+
+    def _page(self, path: str, query: dict[str, str]) -> Answer:
+        """Raises BadOption and BadRequest."""
+        monitor = self._monitor
+        if path == "/":
+            monitor.asked["/"] += 1
+            page = pages.index(NATS_VERSION, monitor.facts.http_base_path)
+            return Answer(200, "text/html; charset=utf-8", page.encode())
+        if path == "/metrics":
+            return Answer(200, "text/plain; version=0.0.4", metrics(monitor).encode())
+        if path == "/raftz":
+            return Answer(404, _PLAIN, b"No Raft nodes registered")
+        if path == "/stacksz":
+            return Answer(200, _JSON, pages.stacks().encode())
+        return self._endpoint(path, query)
+
+    def _endpoint(self, path: str, query: dict[str, str]) -> Answer:
+        endpoint, monitor = PATHS.get(path), self._monitor
         if endpoint is None:
-            return 404, "text/plain; charset=utf-8", b"404 page not found\n"
-        self._asked[path] = self._asked.get(path, 0) + 1
-        try:
-            body = endpoint(query)
-        except monitor.BadQuery as error:
-            return 400, "text/plain; charset=utf-8", f"{error}\n".encode()
-        if isinstance(body, str):
-            return (
-                200,
-                "text/html; charset=utf-8" if path == "/" else "text/plain; version=0.0.4",
-                body.encode(),
-            )
-        return 200, *_json(body, query.get("callback", ""))
-
-    def _varz(self, query: dict[str, str]) -> dict[str, Any]:
-        return monitor.varz(self._server, self._more() | {"http_req_stats": self._asked})
-
-    def _index(self, query: dict[str, str]) -> str:
-        links = "".join(
-            f'<li><a href="{self._base}{p}">{p[1:]}</a></li>' for p in self._endpoints if p != "/"
-        )
-        return f"<!DOCTYPE html><title>NATS</title><h1>Monitoring</h1><ul>{links}</ul>\n"
+            return _not_found()
+        if path not in ("/ipqueuesz", "/debug/vars"):
+            monitor.asked["/subsz" if path == "/subscriptionsz" else path] += 1
+        data = endpoint.answer(monitor, from_query(endpoint.options, query))
+        if path == "/healthz":
+            return _health(data)
+        if path == "/debug/vars":
+            return Answer(200, f"{_JSON}; charset=utf-8", indented(data))
+        return Answer(200, _JSON, indented(data, 3 if path == "/ipqueuesz" else 2))
 
 
-def _json(body: Any, callback: str) -> tuple[str, bytes]:
-    text = json.dumps(body, indent=2, ensure_ascii=False)
-    if _CALLBACK.fullmatch(callback):
-        return "application/javascript", f"{callback}({text})".encode()
-    return _JSON, text.encode()
+def _health(data: dict[str, object]) -> Answer:
+    status = cast(int, data.pop("status_code"))
+    if "error" in data:
+        log.warning('Healthcheck failed: "%s"', data["error"])
+    elif "errors" in data:
+        log.warning("Healthcheck failed: %d errors", len(cast(list[object], data["errors"])))
+    return Answer(status, _JSON, compact(data))
+
+
+def _not_found() -> Answer:
+    return Answer(404, _PLAIN, b"404 page not found\n")
 
 
 class MonitorConnection(asyncio.Protocol):
     """One HTTP/1.1 connection."""
 
-    def __init__(self, monitor_: Monitor, loop: asyncio.AbstractEventLoop) -> None:
-        self._monitor = monitor_
+    def __init__(self, pages_: Pages, loop: asyncio.AbstractEventLoop) -> None:
+        self._pages = pages_
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
@@ -117,7 +121,7 @@ class MonitorConnection(asyncio.Protocol):
         while self._transport is not None and not self._transport.is_closing():
             head, end, rest = bytes(self._received).partition(b"\r\n\r\n")
             if len(head) > REQUEST_MAX:
-                self._send(400, "text/plain", b"request too large\n", keep=False)
+                self._send(Answer(400, _PLAIN, b"request too large\n"), keep=False)
             elif not end:
                 return
             else:
@@ -129,31 +133,34 @@ class MonitorConnection(asyncio.Protocol):
         first, *lines = head.split("\r\n")
         words = first.split(" ")
         if len(words) != 3 or not words[2].startswith("HTTP/1."):
-            self._send(400, "text/plain", b"malformed request\n", keep=False)
+            self._send(Answer(400, _PLAIN, b"400 Bad Request"), keep=False)
             return
         headers = {
             k.strip().lower(): v.strip().lower()
             for k, _, v in (line.partition(":") for line in lines)
         }
         keep = words[2] == "HTTP/1.1" and headers.get("connection") != "close"
-        keep = (
-            keep
-            and headers.get("content-length", "0") == "0"
-            and "transfer-encoding" not in headers
-        )
-        if words[0] not in ("GET", "HEAD"):
-            self._send(405, "text/plain", b"method not allowed\n", keep=False)
-            return
-        status, kind, body = self._monitor.answer(words[1])
-        self._send(status, kind, body, keep=keep, head_only=words[0] == "HEAD")
+        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+        try:
+            answer = self._pages.answer(words[1])
+        except Exception:
+            log.exception("fault while answering %.80r", words[1])
+            answer = Answer(500, _PLAIN, b"Internal Server Error\n")
+        self._send(answer, keep=keep and not has_body, head_only=words[0] == "HEAD")
 
-    def _send(
-        self, status: int, kind: str, body: bytes, *, keep: bool, head_only: bool = False
-    ) -> None:
+    def _send(self, answer: Answer, *, keep: bool, head_only: bool = False) -> None:
         assert self._transport is not None  # requests are read only while there is one
-        head = f"HTTP/1.1 {status} {_STATUS[status]}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
-        head += "Connection: keep-alive\r\n\r\n" if keep else "Connection: close\r\n\r\n"
-        self._transport.write(head.encode() + (b"" if head_only else body))
+        lines = [
+            f"HTTP/1.1 {answer.status} {_STATUS[answer.status]}",
+            *(["Access-Control-Allow-Origin: *"] if answer.content_type == _JSON else []),
+            f"Content-Type: {answer.content_type}",
+            *(["X-Content-Type-Options: nosniff"] if answer.status == 404 else []),
+            f"Date: {formatdate(usegmt=True)}",
+            f"Content-Length: {len(answer.body)}",
+            *([] if keep else ["Connection: close"]),
+        ]
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode()
+        self._transport.write(head + (b"" if head_only else answer.body))
         if not keep:
             self._transport.close()
 
