@@ -65,7 +65,8 @@ class Watched:
                 self.server.url, user="a", password="no", allow_reconnect=False, error_cb=_quiet
             )
         wait_until(
-            lambda: self.get("/connz?state=closed")[2]["total"] == 1, "the refused client's record"
+            lambda: self.get("/connz?state=closed")[2]["total"] == 2,
+            "the records of the probe and of the refused client",
         )
 
     def get(self, path: str) -> tuple[int, str, Any]:
