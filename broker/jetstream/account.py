@@ -129,7 +129,7 @@ class JetStreamAccount:
             self.core.unsubscribe(sub)
 
     def advise(self, subject: bytes, kind: str, fields: dict[str, Any]) -> None:
-        """Wire   ``$JS.EVENT.<subject>``, ``{"type": kind, "id": …, "timestamp": …, **fields}``; only if somebody listens."""
+        """Wire   ``$JS.EVENT.<subject>`` ``{"type": kind, "id": …, "timestamp": …, **fields}``, if somebody listens."""
         target = b"$JS.EVENT." + subject
         if not self.core.has_interest(target):
             return

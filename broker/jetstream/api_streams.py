@@ -62,7 +62,7 @@ def _create(request: Request) -> None:
             return
         if is_new:
             advise(stream, "CREATED", "create")
-        request.respond({**stream_info.info(stream, created=True), "did_create": True})
+        request.respond({**stream_info.changed(stream, created=True), "did_create": True})
 
     stream.when_settled(answer)
 
@@ -96,9 +96,7 @@ def _saved(request: Request, stream: Stream, error: OSError | None) -> None:
         request.fail(errors.STREAM_UPDATE(err=f"{error.strerror or error}"))
         return
     advise(stream, "UPDATED", "modify")
-    fields = stream_info.info(stream)
-    del fields["cluster"]
-    request.respond(fields)
+    request.respond(stream_info.changed(stream))
 
 
 def _delete(request: Request) -> None:
@@ -185,7 +183,7 @@ def _list(request: Request) -> None:
     if request.asks:
         asked = json_form.decode(JSApiStreamListRequest, request.body, request.strict)
     page, streams = page_of(_matching(request, asked.subject), asked.offset, _LIST_PAGE)
-    request.respond({**page, "streams": [stream_info.info(stream) for stream in streams]})
+    request.respond({**page, "streams": [stream_info.listed(stream) for stream in streams]})
 
 
 # Purge -----------------------------------------------------------------------------------------------
@@ -223,5 +221,5 @@ OPERATIONS: Final = (
     Operation("STREAM.INFO", 1, "stream_info_response", _info, PAGED),
     Operation("STREAM.NAMES", 0, "stream_names_response", _names, PAGED | {"streams": None}),
     Operation("STREAM.LIST", 0, "stream_list_response", _list, PAGED | {"streams": []}),
-    Operation("STREAM.PURGE", 1, "stream_purge_response", _purge),
+    Operation("STREAM.PURGE", 1, "stream_purge_response", _purge, {"purged": 0}),
 )

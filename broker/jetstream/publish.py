@@ -179,11 +179,12 @@ class Intake:
         try:
             if stream.config.sealed:
                 raise errors.STREAM_SEALED()
+            self.check_size(len(header), len(payload))
             if header:
                 self._receive_with_header(message, reply)
                 return
             subject = message.subject
-            if self.unusual(subject, 0, len(payload)):
+            if self.unwanted(subject, 0, len(payload)):
                 seq = self._skip(subject)
             else:
                 seq = stream.append(subject, b"", payload)
@@ -214,7 +215,7 @@ class Intake:
     def store(self, draft: Draft) -> int:
         """Stage what passed the checks of its headers; returns its sequence. Raises ApiError, StoreFailed."""
         stream, subject = self._stream, draft.subject
-        if self.unusual(subject, len(draft.header), len(draft.payload), draft.rollup):
+        if self.unwanted(subject, len(draft.header), len(draft.payload), draft.rollup):
             seq = self._skip(subject)
         else:
             seq = stream.append(
@@ -227,13 +228,16 @@ class Intake:
             self._roll_up(draft, seq)
         return seq
 
-    def unusual(self, subject: bytes, header_size: int, size: int, rollup: bytes = b"") -> bool:
-        """Sizes, limits and interest. True when the message isn't kept because nobody wants it. Raises ApiError."""
-        stream = self._stream
+    def check_size(self, header_size: int, size: int) -> None:
+        """Raises ApiError."""
         if header_size + size > self._message_max:
             raise errors.STREAM_MESSAGE_EXCEEDS_MAXIMUM()
         if header_size > HEADER_MAX:
             raise errors.STREAM_HEADER_EXCEEDS_MAXIMUM()
+
+    def unwanted(self, subject: bytes, header_size: int, size: int, rollup: bytes = b"") -> bool:
+        """Interest and limits. True when the message isn't kept because no consumer wants it. Raises ApiError."""
+        stream = self._stream
         account, storage = stream.account, stream.config.storage
         engine = account.engine
         used = engine.memory_bytes if storage == "memory" else engine.store_bytes

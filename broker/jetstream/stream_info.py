@@ -16,8 +16,27 @@ SUBJECTS_MAX: Final = 100_000
 _DELETED_MAX: Final = 1_000_000
 
 
-def info(stream: "Stream", *, created: bool = False, details: bool = False) -> dict[str, Any]:
-    """``created``: as the answer to a creation has it, without the cluster's part. ``details``: deleted ones too."""
+def info(stream: "Stream", *, details: bool = False) -> dict[str, Any]:
+    """As STREAM.INFO has it. ``details``: deleted sequences too."""
+    fields = changed(stream, details=details)
+    leader = {"leader": stream.engine.server.info_fields()["server_name"]}
+    return _after_state(fields, {"cluster": leader})
+
+
+def _after_state(fields: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """``more`` in its place in nats-server's order."""
+    first = ("config", "created", "state", "domain")
+    head = {key: fields[key] for key in first if key in fields}
+    return head | more | fields
+
+
+def listed(stream: "Stream") -> dict[str, Any]:
+    """As a list of streams has it: with the metadata that are kept only."""
+    return changed(stream) | {"config": json_form.encode(stream.config)}
+
+
+def changed(stream: "Stream", *, created: bool = False, details: bool = False) -> dict[str, Any]:
+    """As the answers to a creation (which doesn't name the domain) and to an update have it."""
     engine = stream.engine
     fields: dict[str, Any] = {
         "config": shown_config(stream.config),
@@ -26,8 +45,6 @@ def info(stream: "Stream", *, created: bool = False, details: bool = False) -> d
     }
     if engine.options.domain and not created:
         fields["domain"] = engine.options.domain
-    if not created:
-        fields["cluster"] = {"leader": engine.server.info_fields()["server_name"]}
     for feature in stream.features:
         fields |= feature.info()
     return fields | {"ts": times.time_text(engine.now_ns())}
@@ -44,7 +61,7 @@ def state(stream: "Stream", *, details: bool = False) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "messages": index.messages,
         "bytes": index.bytes,
-        "first_seq": first if last or index.floor > 1 else 0,
+        "first_seq": first if last or index.floor > 1 or stream.config.first_seq else 0,
         "first_ts": times.time_text(index.time_of(first) or None),
         "last_seq": last,
         "last_ts": times.time_text(index.last_time_ns or None),

@@ -71,7 +71,7 @@ def purge(stream: "Stream", subject_filter: str = "", below: int = 0, keep: int 
     if subject_filter in ("", ">"):
         return stream.remove_below(_floor(stream, below, keep))
     wanted = subject_filter.encode()
-    end = below if below > 1 else index.last_seq + 1
+    end = below or index.last_seq + 1
     seqs = []
     seq = index.next_matching(wanted, 0, end)
     while seq is not None:
@@ -85,7 +85,7 @@ def purge(stream: "Stream", subject_filter: str = "", below: int = 0, keep: int 
 def _floor(stream: "Stream", below: int, keep: int) -> int:
     """The first sequence that stays."""
     index = stream.store.index
-    if below > 1:
+    if below:
         return below
     if not keep:
         return index.last_seq + 1
