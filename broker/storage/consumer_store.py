@@ -4,7 +4,7 @@ Wire, little endian:
 
     file     "WRCON\\0\\0\\1" · u32 salt · frame…
     frame    u32 crc of what follows, begun with the salt · u32 length of the operations · operations
-    first frame of a file: the snapshot, as operations from nothing; each further frame is one ``flush``
+    first frame of a file: the snapshot, as operations from nothing; each further frame is one flush
     operation u8 kind · u64 stream_seq · u64 consumer_seq · i64 value
 
 A file is replaced as a whole (written beside, synced, renamed) when the log has grown long beside its snapshot. A torn
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from broker.storage.disk import Disk, File, write_atomically
+from broker.storage.store import Job
 
 _MAGIC = b"WRCON\0\0\1"
 _FILE_HEAD = struct.Struct("<8sI")
@@ -29,6 +30,8 @@ _DELIVERED = 2
 _PENDING = 3
 _ACKED = 4
 _RESET = 5
+_EXHAUSTED = 6
+_TOUCHED = 7
 #: The log is folded into a new snapshot beyond this length and four times the snapshot's.
 _LOG_BYTES_MIN = 64 * 1024
 _FOLD_RATIO = 4
@@ -37,8 +40,9 @@ _FOLD_RATIO = 4
 class Pending(NamedTuple):
     """A message that waits for its acknowledgement."""
 
+    #: Of its first delivery.
     consumer_seq: int
-    #: When it was delivered last.
+    #: When its wait began: its last delivery, or what a client's word has made of it.
     time_ns: int
     #: How often it was delivered.
     deliveries: int
@@ -46,42 +50,42 @@ class Pending(NamedTuple):
 
 @dataclass(slots=True)
 class ConsumerState:
-    """Sequences 0 = none yet. ``pending`` by stream sequence."""
+    """Sequences 0 = none yet. ``pending`` and ``exhausted`` by stream sequence, ``pending`` in the order of first
+    delivery, which is ascending."""
 
     delivered_consumer_seq: int = 0
     delivered_stream_seq: int = 0
     floor_consumer_seq: int = 0
     floor_stream_seq: int = 0
     pending: dict[int, Pending] = field(default_factory=dict)
+    #: Delivered as often as allowed and never acknowledged → how often that was.
+    exhausted: dict[int, int] = field(default_factory=dict)
 
 
-class ConsumerStore:
-    """One consumer's file. The owner keeps the rules; here is only what it says has changed.
+class ConsumerRecord:
+    """The state and the changes that it can undergo, for a consumer that is kept in memory only."""
 
-    Changes gather in memory until ``flush``, which writes them as one frame and may block; with ``sync`` they are on
-    disk when it returns. Raises OSError; ``error`` then stays set and nothing more is written.
-    """
+    report = ""
+    error = ""
 
-    def __init__(self, disk: Disk, directory: str, name: str, salt: int) -> None:
-        self._disk, self._directory, self._name = disk, directory, name
-        self._salt = salt
+    def __init__(self) -> None:
         self.state = ConsumerState()
-        self.report = ""
-        self.error = ""
-        self._file: File | None = None
-        self._end = self._snapshot_bytes = 0
-        self._gathered: list[bytes] = []
-        self._load()
-
-    # Changes -----------------------------------------------------------------------------------
 
     def delivered(self, stream_seq: int, consumer_seq: int, time_ns: int, *, pending: bool) -> None:
         """A message went out, for the first time or again; with ``pending`` an acknowledgement is awaited."""
         self._change(_PENDING if pending else _DELIVERED, stream_seq, consumer_seq, time_ns)
 
+    def touched(self, stream_seq: int, time_ns: int, deliveries: int) -> None:
+        """The wait of a pending message begins at ``time_ns``; it counts as delivered so often."""
+        self._change(_TOUCHED, stream_seq, deliveries, time_ns)
+
     def acked(self, stream_seq: int) -> None:
-        """It is settled and will not be delivered again."""
+        """It is settled and will not be delivered again; when nothing else is pending, so is all that was delivered."""
         self._change(_ACKED, stream_seq, 0, 0)
+
+    def exhausted(self, stream_seq: int, deliveries: int) -> None:
+        """It was delivered as often as allowed: no longer pending, but not settled either."""
+        self._change(_EXHAUSTED, stream_seq, deliveries, 0)
 
     def floor(self, stream_seq: int, consumer_seq: int) -> None:
         """All up to here is settled."""
@@ -93,47 +97,106 @@ class ConsumerStore:
 
     def _change(self, kind: int, stream_seq: int, consumer_seq: int, value: int) -> None:
         _apply(self.state, kind, stream_seq, consumer_seq, value)
+
+    def begin_flush(self, *, sync: bool) -> "FlushJob | None":
+        """What brings the changes to disk; None when there are none or a flush is under way."""
+        return None
+
+    def finish_flush(self, job: Job, error: OSError | None = None) -> None:
+        """After the job ran."""
+
+    def close(self) -> None:
+        """Release the file. What wasn't flushed is lost."""
+
+
+@dataclass(slots=True)
+class FlushJob:
+    """Writes one frame at ``offset`` of the file, or a new file when ``file`` is None; with ``sync`` durably."""
+
+    disk: Disk
+    directory: str
+    name: str
+    file: File | None
+    offset: int
+    data: bytes
+    sync: bool
+
+    def run(self) -> None:
+        if self.file is None:
+            write_atomically(self.disk, self.directory, self.name, self.data)
+            self.file = self.disk.open(f"{self.directory}/{self.name}")
+            return
+        if self.data:
+            self.file.write_at(self.data, self.offset)
+        if self.sync:
+            self.file.sync()
+
+
+class ConsumerStore(ConsumerRecord):
+    """One consumer's file. The owner keeps the rules; here is only what it says has changed.
+
+    Changes gather in memory until ``begin_flush`` hands out a job that writes them as one frame; the owner runs it in
+    any thread and calls ``finish_flush``. After an error ``error`` stays set and nothing more is written.
+    """
+
+    def __init__(self, disk: Disk, directory: str, name: str, salt: int) -> None:
+        super().__init__()
+        self._disk, self._directory, self._name = disk, directory, name
+        self._salt = salt
+        self.report = ""
+        self.error = ""
+        self._file: File | None = None
+        self._end = self._snapshot_bytes = 0
+        self._gathered: list[bytes] = []
+        self._in_flight: FlushJob | None = None
+        self._unsynced = False
+        self._load()
+
+    def _change(self, kind: int, stream_seq: int, consumer_seq: int, value: int) -> None:
+        _apply(self.state, kind, stream_seq, consumer_seq, value)
         self._gathered.append(_OPERATION.pack(kind, stream_seq, consumer_seq, value))
 
-    @property
-    def has_changes(self) -> bool:
-        return bool(self._gathered)
+    # Writing -----------------------------------------------------------------------------------
 
-    def flush(self, *, sync: bool) -> None:
-        if self.error:
-            raise OSError(self.error)
+    def begin_flush(self, *, sync: bool) -> FlushJob | None:
+        if self._in_flight is not None or self.error:
+            return None
+        if not self._gathered and not (sync and self._unsynced):
+            return None
         gathered, self._gathered = self._gathered, []
-        try:
-            if self._file is None or self._is_long():
-                self._fold()
-            elif gathered:
-                frame = _frame(self._salt, b"".join(gathered))
-                self._file.write_at(frame, self._end)
-                self._end += len(frame)
-            if sync and self._file is not None:
-                self._file.sync()
-        except OSError as error:
+        if self._file is None or self._is_long():
+            self.close()
+            snapshot = _frame(self._salt, _snapshot(self.state))
+            file, offset, data = None, 0, _FILE_HEAD.pack(_MAGIC, self._salt) + snapshot
+        else:
+            file, offset = self._file, self._end
+            data = _frame(self._salt, b"".join(gathered)) if gathered else b""
+        self._in_flight = FlushJob(
+            self._disk, self._directory, self._name, file, offset, data, sync
+        )
+        return self._in_flight
+
+    def finish_flush(self, job: Job, error: OSError | None = None) -> None:
+        assert job is self._in_flight, "one flush at a time"
+        flushed, self._in_flight = self._in_flight, None
+        if error is not None:
             self.error = f"{self._directory}/{self._name}: {error.strerror or error}"
-            raise
+            return
+        self._file, self._end = flushed.file, flushed.offset + len(flushed.data)
+        if flushed.offset == 0:
+            self._snapshot_bytes = self._end
+        self._unsynced = not flushed.sync and flushed.offset > 0
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
 
-    # Files -------------------------------------------------------------------------------------
-
     def _is_long(self) -> bool:
         log_bytes = self._end - self._snapshot_bytes
         return log_bytes > max(_LOG_BYTES_MIN, _FOLD_RATIO * self._snapshot_bytes)
 
-    def _fold(self) -> None:
-        """Replace the file by a snapshot of the state, which holds all that was gathered."""
-        self.close()
-        data = _FILE_HEAD.pack(_MAGIC, self._salt) + _frame(self._salt, _snapshot(self.state))
-        write_atomically(self._disk, self._directory, self._name, data)
-        self._file = self._disk.open(f"{self._directory}/{self._name}")
-        self._end = self._snapshot_bytes = len(data)
+    # Reading -----------------------------------------------------------------------------------
 
     def _load(self) -> None:
         try:
@@ -163,21 +226,52 @@ class ConsumerStore:
 
 
 def _apply(state: ConsumerState, kind: int, stream_seq: int, consumer_seq: int, value: int) -> None:
-    if kind in (_DELIVERED, _PENDING):
-        state.delivered_consumer_seq = max(state.delivered_consumer_seq, consumer_seq)
-        state.delivered_stream_seq = max(state.delivered_stream_seq, stream_seq)
-        if kind == _PENDING:
-            known = state.pending.get(stream_seq)
-            deliveries = known.deliveries + 1 if known else 1
-            state.pending[stream_seq] = Pending(consumer_seq, value, deliveries)
+    if kind == _PENDING:
+        _deliver(state, stream_seq, consumer_seq)
+        known = state.pending.get(stream_seq)
+        if known is None:
+            state.pending[stream_seq] = Pending(consumer_seq, value, 1)
+        else:
+            state.pending[stream_seq] = Pending(known.consumer_seq, value, known.deliveries + 1)
     elif kind == _ACKED:
-        state.pending.pop(stream_seq, None)
+        if state.pending.pop(stream_seq, None) is not None and not state.pending:
+            _settle_all(state)
+        state.exhausted.pop(stream_seq, None)
+    elif kind == _DELIVERED:
+        _deliver(state, stream_seq, consumer_seq)
     elif kind == _FLOOR:
-        state.floor_stream_seq, state.floor_consumer_seq = stream_seq, consumer_seq
+        _raise_floor(state, stream_seq, consumer_seq)
+    elif kind == _TOUCHED:
+        known = state.pending.get(stream_seq)
+        if known is not None:
+            state.pending[stream_seq] = Pending(known.consumer_seq, value, consumer_seq)
+    elif kind == _EXHAUSTED:
+        if state.pending.pop(stream_seq, None) is not None and not state.pending:
+            _settle_all(state)
+        state.exhausted[stream_seq] = consumer_seq
     elif kind == _RESET:
         state.pending.clear()
+        state.exhausted.clear()
         state.floor_stream_seq = state.delivered_stream_seq = stream_seq
         state.floor_consumer_seq = state.delivered_consumer_seq = consumer_seq
+
+
+def _deliver(state: ConsumerState, stream_seq: int, consumer_seq: int) -> None:
+    state.delivered_consumer_seq = max(state.delivered_consumer_seq, consumer_seq)
+    state.delivered_stream_seq = max(state.delivered_stream_seq, stream_seq)
+
+
+def _settle_all(state: ConsumerState) -> None:
+    state.floor_stream_seq = state.delivered_stream_seq
+    state.floor_consumer_seq = state.delivered_consumer_seq
+
+
+def _raise_floor(state: ConsumerState, stream_seq: int, consumer_seq: int) -> None:
+    state.floor_stream_seq, state.floor_consumer_seq = stream_seq, consumer_seq
+    for seq in [seq for seq in state.pending if seq <= stream_seq]:
+        del state.pending[seq]
+    for seq in [seq for seq in state.exhausted if seq <= stream_seq]:
+        del state.exhausted[seq]
 
 
 def _snapshot(state: ConsumerState) -> bytes:
@@ -187,9 +281,12 @@ def _snapshot(state: ConsumerState) -> bytes:
         pack(_FLOOR, state.floor_stream_seq, state.floor_consumer_seq, 0),
         pack(_DELIVERED, state.delivered_stream_seq, state.delivered_consumer_seq, 0),
     ]
-    for stream_seq, each in state.pending.items():
-        one = pack(_PENDING, stream_seq, each.consumer_seq, each.time_ns)
-        parts.append(one * each.deliveries)
+    for seq, each in state.pending.items():
+        parts.append(pack(_PENDING, seq, each.consumer_seq, each.time_ns))
+        if each.deliveries > 1:
+            parts.append(pack(_TOUCHED, seq, each.deliveries, each.time_ns))
+    for seq, deliveries in state.exhausted.items():
+        parts.append(pack(_EXHAUSTED, seq, deliveries, 0))
     return b"".join(parts)
 
 
