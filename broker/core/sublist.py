@@ -8,7 +8,7 @@ Limit    ``cache_max`` answers, and WEIGHT_MAX receivers in them
 Source   nats-server ``sublist.go`` for the semantics
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from broker.core.match import Match
 from broker.core.subscription import Subscription
@@ -70,7 +70,7 @@ class Sublist:
     """``len`` is the number of subscriptions. ``generation`` grows with every change of them."""
 
     __slots__ = (
-        "_cache", "_cache_max", "_count", "_literals", "_root", "_weight",
+        "_cache", "_cache_max", "_count", "_literals", "_root", "_watched", "_weight",
         "cache_hits", "generation", "inserts", "matches", "removes",
     )  # fmt: skip
 
@@ -81,6 +81,8 @@ class Sublist:
         self._cache_max = cache_max
         self._weight = 0
         self._count = 0
+        #: Literal subject → whom to tell when its subscriptions change.
+        self._watched: dict[bytes, list[Callable[[], None]]] = {}
         self.generation = 0
         self.inserts = self.removes = self.matches = self.cache_hits = 0
 
@@ -128,6 +130,8 @@ class Sublist:
     def invalidate(self, subject: bytes) -> None:
         """Forget answers that a subscription to ``subject`` is or may be part of."""
         self.generation += 1
+        if self._watched:
+            self._tell(subject)
         cache = self._cache
         if not cache:
             return
@@ -138,6 +142,24 @@ class Sublist:
                 self._forget(cached)
         else:
             self.invalidate_all()
+
+    def watch(self, subject: bytes, callback: Callable[[], None]) -> None:
+        """``callback`` whenever a subscription that receives the literal ``subject`` may have come or gone. It is
+        called in the middle of that and must only make a note."""
+        self._watched.setdefault(subject, []).append(callback)
+
+    def unwatch(self, subject: bytes, callback: Callable[[], None]) -> None:
+        callbacks = self._watched[subject]
+        callbacks.remove(callback)
+        if not callbacks:
+            del self._watched[subject]
+
+    def _tell(self, subject: bytes) -> None:
+        watched = self._watched
+        touched = [s for s in watched if overlaps(s, subject)] if has_wildcards(subject) else [subject]
+        for each in touched:
+            for callback in watched.get(each, ()):
+                callback()
 
     def invalidate_all(self) -> None:
         self.generation += 1
