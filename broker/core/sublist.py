@@ -156,7 +156,9 @@ class Sublist:
 
     def _tell(self, subject: bytes) -> None:
         watched = self._watched
-        touched = [s for s in watched if overlaps(s, subject)] if has_wildcards(subject) else [subject]
+        touched = (
+            [s for s in watched if overlaps(s, subject)] if has_wildcards(subject) else [subject]
+        )
         for each in touched:
             for callback in watched.get(each, ()):
                 callback()

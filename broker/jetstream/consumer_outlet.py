@@ -1,0 +1,104 @@
+"""The way of a consumer's messages to whoever listens on an inbox: routed by the inbox, shown with their own subject.
+
+One plain client that listens, the common case, is written to in one piece per run; for everything else each message is
+delivered like any other.
+Wire     ``MSG <subject> <sid> <reply> <size>`` or ``HMSG …`` to the inbox's subscription
+"""
+
+from broker.core.account import Account
+from broker.core.client import Client
+from broker.core.match import Match
+from broker.core.message import Message
+from broker.core.subscription import ClientSubscription
+
+#: With more than this waiting for a client, its consumers pause until it has read some of it.
+_CONGESTED_BYTES = 8 * 1024 * 1024
+
+
+class Outlet:
+    """``flush`` when the turn ends: until then a run may wait here."""
+
+    __slots__ = ("_account", "_client", "_inbox", "_lines", "_match", "_payload_bytes", "_sub")
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._inbox = b""
+        self._match: Match | None = None
+        self._sub: ClientSubscription | None = None
+        self._client: Client | None = None
+        self._lines: list[bytes] = []
+        self._payload_bytes = 0
+
+    def send(
+        self, inbox: bytes, subject: bytes, reply: bytes, header: bytes, payload: bytes
+    ) -> bool:
+        """False when nobody took it."""
+        match = self._match
+        if match is None or inbox != self._inbox or match.stale:
+            match = self._open(inbox)
+        if self._sub is None or (header and not match.headers):
+            self.flush()
+            return match.deliver(Message(subject, reply, header, payload), self._account.random)
+        if header:
+            size = len(header) + len(payload)
+            self._lines.append(
+                b"HMSG %b %b %b %d %d\r\n%b%b\r\n"
+                % (subject, self._sub.sid, reply, len(header), size, header, payload)
+                if reply
+                else b"HMSG %b %b %d %d\r\n%b%b\r\n"
+                % (subject, self._sub.sid, len(header), size, header, payload)
+            )
+        else:
+            size = len(payload)
+            self._lines.append(
+                b"MSG %b %b %b %d\r\n%b\r\n" % (subject, self._sub.sid, reply, size, payload)
+            )
+        self._payload_bytes += size
+        return True
+
+    def tell(self, inbox: bytes, header: bytes, reply: bytes = b"") -> bool:
+        """A status: a header block without payload."""
+        return self.send(inbox, inbox, reply, header, b"")
+
+    def congested(self, inbox: bytes) -> bool:
+        """Whether the one client behind ``inbox`` is far behind; several are left to their own limits."""
+        match = self._account.sublist.match(inbox)
+        if len(match.direct) != 1 or match.extra:
+            return False
+        outbound = match.direct[0].client.outbound
+        return outbound.pending_bytes > min(_CONGESTED_BYTES, outbound.limit // 4)
+
+    def flush(self) -> None:
+        """Hand over what waits, and account for it."""
+        lines = self._lines
+        if not lines:
+            return
+        sub, client = self._sub, self._client
+        assert sub is not None and client is not None, "lines are only kept for a client"
+        count, size = len(lines), self._payload_bytes
+        data = b"".join(lines)
+        lines.clear()
+        self._payload_bytes = 0
+        if client.closed:
+            return
+        sub.msgs += count
+        server = client.server
+        for traffic in (client, client.account.stats, server.stats):
+            traffic.out_msgs += count
+            traffic.out_bytes += size
+        outbound = client.outbound
+        outbound.append(data)
+        outbound.pending_bytes += len(data)
+        if not outbound.dirty:
+            server.mark(outbound)
+        if outbound.pending_bytes > outbound.stall_limit:
+            server.over(outbound, None)
+
+    def _open(self, inbox: bytes) -> Match:
+        self.flush()
+        match = self._account.sublist.match(inbox)
+        self._inbox, self._match = inbox, match
+        alone = len(match.direct) == 1 and not match.extra
+        self._sub = match.direct[0] if alone else None
+        self._client = self._sub.client if self._sub is not None else None
+        return match

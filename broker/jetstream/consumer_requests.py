@@ -1,0 +1,226 @@
+"""Pull requests that wait for messages: their order, what each still takes, and the words that end one.
+
+Wire     body of `$JS.API.CONSUMER.MSG.NEXT.S.C`: empty, a number, or JSON; statuses are header blocks without payload
+Source   nats-server ``consumer.go`` (nextReqFromMsg, waitQueue, nextWaiting, processWaiting); ADR-13, ADR-42
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+#: Sent to a request's inbox: status and description, with or without what was left of it.
+Tell = Callable[[bytes, bytes], object]
+
+PRIORITY_MAX = 9
+_NS_MAX = 2**63 - 1
+_NUMBERS = (
+    "batch", "expires", "max_bytes", "idle_heartbeat", "min_pending", "min_ack_pending", "priority",
+)  # fmt: skip
+
+
+class BadRequest(ValueError):
+    """The body can't be understood; the text is the end of the 400."""
+
+
+class PullRequest:
+    """``left`` messages and, when ``bytes_left`` isn't 0, so many bytes. Times in ns since 1970, 0 = never."""
+
+    __slots__ = (
+        "bytes_left", "delivered", "expires_ns", "formal", "group", "heartbeat_due_ns", "heartbeat_ns", "left",
+        "min_ack_pending", "min_pending", "no_wait", "pin", "priority", "received_ns", "reply",
+    )  # fmt: skip
+
+    def __init__(self, reply: bytes, now_ns: int, fields: dict[str, Any]) -> None:
+        self.reply = reply
+        self.received_ns = now_ns
+        self.delivered = 0
+        #: The body was JSON, which alone can name a priority group.
+        self.formal = "group" in fields
+        self.left: int = fields.get("batch", 0)
+        self.bytes_left: int = fields.get("max_bytes", 0)
+        self.no_wait: bool = fields.get("no_wait", False)
+        expires: int = fields.get("expires", 0)
+        self.expires_ns = now_ns + expires if expires else 0
+        self.heartbeat_ns: int = max(0, fields.get("idle_heartbeat", 0))
+        self.heartbeat_due_ns = now_ns + self.heartbeat_ns if self.heartbeat_ns else 0
+        self.group: str = fields.get("group", "")
+        self.pin: str = fields.get("id", "")
+        self.priority: int = fields.get("priority", 0)
+        self.min_pending: int = fields.get("min_pending", 0)
+        self.min_ack_pending: int = fields.get("min_ack_pending", 0)
+
+    def rest(self) -> bytes:
+        """The header lines that say what it didn't get."""
+        return b"Nats-Pending-Messages: %d\r\nNats-Pending-Bytes: %d\r\n" % (
+            self.left,
+            self.bytes_left,
+        )
+
+
+def parse(reply: bytes, body: bytes, now_ns: int) -> PullRequest:
+    """Raises BadRequest."""
+    text = body.strip()
+    if not text.startswith(b"{"):
+        try:
+            batch = int(text) if text else 1
+        except ValueError:
+            batch = 1
+        return PullRequest(reply, now_ns, {"batch": batch})
+    try:
+        fields = json.loads(text)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    _check_types(fields)
+    if fields.get("idle_heartbeat", 0) * 2 > fields.get("expires", 0):
+        raise BadRequest("heartbeat value too large")
+    return PullRequest(reply, now_ns, fields)
+
+
+def _check_types(fields: dict[str, Any]) -> None:
+    for name in _NUMBERS:
+        value = fields.get(name)
+        if value is None:
+            fields.pop(name, None)
+        elif not isinstance(value, int) or isinstance(value, bool) or abs(value) > _NS_MAX:
+            raise BadRequest(f"json: {name} must be an integer")
+    for name in ("group", "id"):
+        if not isinstance(fields.setdefault(name, ""), str):
+            raise BadRequest(f"json: {name} must be a string")
+    if not isinstance(fields.setdefault("no_wait", False), bool):
+        raise BadRequest("json: no_wait must be a boolean")
+
+
+def status(code: int, text: str, lines: bytes = b"") -> bytes:
+    """Wire   ``NATS/1.0 <code> <text>`` and further header lines."""
+    return b"NATS/1.0 %d %b\r\n%b\r\n" % (code, text.encode(), lines)
+
+
+class Requests:
+    """A queue of at most ``limit``. ``tell`` sends a status, ``listens`` knows whether an inbox has interest."""
+
+    def __init__(self, limit: int, tell: Tell, listens: Callable[[bytes], bool]) -> None:
+        self._limit = limit
+        self._tell = tell
+        self._listens = listens
+        self._queue: deque[PullRequest] = deque()
+        #: When a request came last, for the inactivity of the consumer.
+        self.last_ns = 0
+        #: Lower numbers go first; within one number, first come, first served.
+        self.by_priority = False
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def full(self) -> bool:
+        return len(self._queue) >= self._limit
+
+    @property
+    def only(self) -> PullRequest | None:
+        """The single request that waits; None when there are none or several."""
+        return self._queue[0] if len(self._queue) == 1 else None
+
+    def add(self, request: PullRequest) -> bool:
+        """False when the queue is full."""
+        if self.full:
+            return False
+        self._insert(request)
+        self.last_ns = request.received_ns
+        return True
+
+    def _insert(self, request: PullRequest) -> None:
+        queue = self._queue
+        if self.by_priority:
+            for at, other in enumerate(queue):
+                if other.priority > request.priority:
+                    queue.insert(at, request)
+                    return
+        queue.append(request)
+
+    def next(
+        self,
+        size: int,
+        now_ns: int,
+        admits: Callable[[PullRequest], "bool | None"] | None = None,
+        passed_over: Callable[[PullRequest], None] | None = None,
+    ) -> PullRequest | None:
+        """Who gets a message of ``size`` bytes; it is counted off and the request goes to the end of the queue.
+
+        ``admits`` says True, False (not now: keep it) or None (end it, the reason was told). Those that expired, have
+        lost their inbox or can't take so many bytes are ended on the way; ``passed_over`` is told of one that was
+        admitted and can't.
+        """
+        queue, kept = self._queue, 0
+        while kept < len(queue):
+            request = queue[0]
+            if request.expires_ns and request.expires_ns <= now_ns:
+                self._end(request, 408, "Request Timeout")
+                continue
+            verdict = True if admits is None else admits(request)
+            if verdict is None:
+                self._discard(request)
+                continue
+            if not verdict:
+                queue.rotate(-1)
+                kept += 1
+                continue
+            if request.bytes_left > 0 and size > request.bytes_left:
+                self._end(request, 409, "Message Size Exceeds MaxBytes")
+                if passed_over is not None:
+                    passed_over(request)
+                continue
+            if not self._listens(request.reply):
+                queue.popleft()
+                continue
+            self._count_off(request, size)
+            return request
+        return None
+
+    def _count_off(self, request: PullRequest, size: int) -> None:
+        if request.bytes_left > 0:
+            request.bytes_left -= size
+            if request.bytes_left == 0:
+                request.left = 1
+        request.left -= 1
+        request.delivered += 1
+        self._queue.popleft()
+        if request.left > 0:
+            self._insert(request)
+
+    def sweep(self, now_ns: int, *, at_end: bool, heartbeat: Callable[[bytes], None]) -> int:
+        """End what expired, lost its inbox or, ``at_end`` of the stream, doesn't wait; send heartbeats. Returns when
+        to look again, 0 = never."""
+        due_ns = 0
+        for request in tuple(self._queue):
+            if request.expires_ns and request.expires_ns <= now_ns:
+                self._end(request, 408, "Request Timeout")
+            elif at_end and request.no_wait and (not request.expires_ns or request.delivered):
+                self._discard(request)
+                self._tell(request.reply, status(404, "No Messages"))
+            elif not self._listens(request.reply):
+                self._discard(request)
+            else:
+                if request.heartbeat_ns and request.heartbeat_due_ns <= now_ns:
+                    heartbeat(request.reply)
+                    request.heartbeat_due_ns = now_ns + request.heartbeat_ns
+                for each in (request.heartbeat_due_ns, request.expires_ns):
+                    if each and (not due_ns or each < due_ns):
+                        due_ns = each
+        return due_ns
+
+    def wanted(self) -> int:
+        """How many messages all requests still take."""
+        return sum(request.left for request in self._queue)
+
+    def end_all(self, code: int, text: str) -> None:
+        for request in tuple(self._queue):
+            self._discard(request)
+            self._tell(request.reply, status(code, text))
+
+    def _end(self, request: PullRequest, code: int, text: str) -> None:
+        self._discard(request)
+        self._tell(request.reply, status(code, text, request.rest()))
+
+    def _discard(self, request: PullRequest) -> None:
+        self._queue.remove(request)
