@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from broker.config.accounts import GLOBAL_ACCOUNT, destinations
 from broker.config.options import (
     TLS_TIMEOUT_S,
     AccountConfig,
@@ -14,15 +13,15 @@ from broker.config.options import (
     TlsConfig,
     UserConfig,
 )
-from broker.core.account import SYSTEM_ACCOUNT, Account, JetStreamTerms
+from broker.core.account import GLOBAL_ACCOUNT, SYSTEM_ACCOUNT, Account, JetStreamTerms
 from broker.core.options import ServerOptions
 from broker.core.permissions import Permissions, ResponsePermission
 from broker.core.server import Server
 from broker.core.static_auth import Login, StaticAuthenticator, StaticRules, StaticUser
-from broker.protocol.mapping import Destination
 
 if TYPE_CHECKING:
     from broker.net.tls import TlsRules
+    from broker.protocol.mapping import Destination
 
 
 def server_options(config: Config) -> ServerOptions:
@@ -103,7 +102,11 @@ def _limit(account: Account, config: AccountConfig) -> None:
     account.jetstream = _jetstream_terms(config.jetstream)
 
 
-def _mappings(configured: dict[str, list[MappingConfig]]) -> dict[bytes, list[Destination]]:
+def _mappings(configured: dict[str, list[MappingConfig]]) -> dict[bytes, list["Destination"]]:
+    if not configured:
+        return {}
+    from broker.config.accounts import destinations
+
     return {source.encode(): destinations(to) for source, to in configured.items()}
 
 

@@ -1,11 +1,13 @@
 """``Config`` → what monitoring shows of it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from broker.config.options import Config, PeerConfig, WebsocketConfig
-from broker.identity.claims import OperatorClaims
 from broker.monitor.facts import Facts
 from broker.monitor.forms import number, present
+
+if TYPE_CHECKING:
+    from broker.identity.claims import OperatorClaims
 
 _DEFAULT_TIMEOUT_S = 2.0
 #: Kind of peer → its block of varz, and the name of the host there.
@@ -35,7 +37,7 @@ def fill(facts: Facts, config: Config, loaded_s: float) -> None:
 
 
 def fill_operators(
-    facts: Facts, tokens: tuple[str, ...], claims: tuple[OperatorClaims, ...]
+    facts: Facts, tokens: tuple[str, ...], claims: tuple["OperatorClaims", ...]
 ) -> None:
     facts.operator_tokens = tokens
     facts.operator_claims = tuple(claim.to_dict() for claim in claims)

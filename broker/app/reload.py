@@ -5,9 +5,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from broker.app import build, logs
+from broker.config.errors import ConfigError
 from broker.config.load import load
 from broker.config.options import Config
-from broker.config.table import ConfigError
 from broker.core.auth import Refusal
 from broker.core.server import Server
 from broker.protocol import errors

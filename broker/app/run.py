@@ -39,8 +39,8 @@ def _sentence(text: str) -> str:
 
 
 def _run(flags: Flags) -> int:
+    from broker.config.errors import ConfigError
     from broker.config.load import load
-    from broker.config.table import ConfigError
 
     try:
         loaded = load(flags)
@@ -53,8 +53,8 @@ def _run(flags: Flags) -> int:
 
 
 def _test(flags: Flags) -> int:
+    from broker.config.errors import ConfigError
     from broker.config.load import load
-    from broker.config.table import ConfigError
 
     try:
         loaded = load(flags)

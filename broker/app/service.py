@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 import signal
 import socket
 from collections.abc import Callable, Coroutine
@@ -17,7 +18,7 @@ from broker.config.load import Loaded
 from broker.config.options import DEFAULT_HOST, TLS_TIMEOUT_S, PeerConfig, TlsConfig
 from broker.core.account import Account
 from broker.core.server import Server
-from broker.identity.nkeys import KeyPair
+from broker.identity import nkeys
 from broker.net.connection import Connection
 from broker.net.flusher import Flusher
 from broker.net.sockets import ListenError, open_listener, port_of, show, urls
@@ -85,7 +86,7 @@ class Service:
         self.flags = flags
         self.config = loaded.config
         self._warnings = loaded.warnings
-        self.server = Server(build.server_options(self.config), KeyPair.generate("server").public)
+        self.server = Server(build.server_options(self.config), _server_id())
         self.tasks: set[asyncio.Task[None]] = set()
         #: None outside operator mode.
         self.operation: Operation | None = None
@@ -396,6 +397,11 @@ class Service:
             self.jetstream.stop()
             await self._workers.drain()
             log.info("JetStream Shutdown")
+
+
+def _server_id() -> str:
+    """A name in the form of a server's public key; nothing is ever signed with it, so there is no private one."""
+    return nkeys.encode_public("server", secrets.token_bytes(32))
 
 
 class _Refusal(asyncio.Protocol):

@@ -3,15 +3,17 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from broker.app import facts
-from broker.app.keeper import ClaimsKeeper, Spawn
-from broker.app.operator import Operation
 from broker.config.options import Config
 from broker.core.server import Server
 from broker.monitor.facts import Monitor
-from broker.system.claims import ClaimsRequests
 from broker.system.service import SystemService
+
+if TYPE_CHECKING:
+    from broker.app.keeper import Spawn
+    from broker.app.operator import Operation
 
 
 class System:
@@ -28,7 +30,11 @@ class System:
         facts.fill(self.monitor.facts, config, time.time())
 
     def start(
-        self, config: Config, operation: Operation | None, reload: Callable[[], None], spawn: Spawn
+        self,
+        config: Config,
+        operation: "Operation | None",
+        reload: Callable[[], None],
+        spawn: "Spawn",
     ) -> None:
         """``reload`` raises ReloadRefused. Nothing happens where there is no system account."""
         self.configured(config)  # by now the listeners' ports are known
@@ -43,8 +49,11 @@ class System:
         spawn(_run(service), "system account")
 
     def _serve_claims(
-        self, service: SystemService, config: Config, operation: Operation, spawn: Spawn
+        self, service: SystemService, config: Config, operation: "Operation", spawn: "Spawn"
     ) -> None:
+        from broker.app.keeper import ClaimsKeeper
+        from broker.system.claims import ClaimsRequests
+
         resolver = config.resolver
         keeper = ClaimsKeeper(operation, self._server.clock, spawn)
         ClaimsRequests(

@@ -5,11 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from broker.config.errors import ConfigError
 from broker.config.flags import Flags
 from broker.config.options import Config, PeerConfig, TlsConfig
-from broker.config.reader import ParseError, describe_os_error
-from broker.config.table import ConfigError, read_config
-from broker.config.values import BadValue, parse_address
 
 
 @dataclass(slots=True)
@@ -32,6 +30,9 @@ def load(flags: Flags) -> Loaded:
 
 
 def _read(path: str) -> tuple[Config, list[str]]:
+    from broker.config.reader import ParseError, describe_os_error
+    from broker.config.table import read_config
+
     try:
         return read_config(path)
     except (ParseError, OSError) as error:
@@ -99,6 +100,8 @@ def _apply_cluster(config: Config, flags: Flags) -> None:
     peer.name = flags.get("cluster_name", peer.name)
     peer.remotes = len(flags.get("routes", "").split(",")) if flags.get("routes") else peer.remotes
     if url := flags.get("cluster_listen") or flags.get("cluster"):
+        from broker.config.values import BadValue, parse_address
+
         try:
             address = parse_address(re.sub(r"^[a-z-]+://(?:[^@/]*@)?", "", url).rstrip("/"))
         except BadValue as error:

@@ -2,6 +2,7 @@
 
 from broker.config import blocks
 from broker.config.accounts import accounts, mappings
+from broker.config.errors import ConfigError
 from broker.config.options import Config, JetStreamConfig, PeerConfig
 from broker.config.reader import Node, digest, parse_file
 from broker.config.users import authorization
@@ -28,14 +29,6 @@ from broker.config.values import (
 
 LAME_DUCK_MIN_S = 30.0
 SUBSCRIPTION_TOKENS_MAX = 255
-
-
-class ConfigError(Exception):
-    """A configuration that can't be used; ``lines`` are errors and warnings, each with its place."""
-
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = lines
 
 
 # Readers that only a top-level option needs ------------------------------------------------------------

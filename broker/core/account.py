@@ -19,10 +19,10 @@ from broker.core.subscription import (
     Kind,
     Subscription,
 )
-from broker.protocol.mapping import Destination, Mappings
 
 if TYPE_CHECKING:
     from broker.core.client import Client
+    from broker.protocol.mapping import Destination, Mappings
 
 GLOBAL_ACCOUNT = "$G"
 SYSTEM_ACCOUNT = "$SYS"
@@ -99,10 +99,15 @@ class Account:
         newest_first = sorted(self.clients.values(), key=lambda client: client.cid, reverse=True)
         return newest_first[: max(0, len(newest_first) - self.limits.conn)]
 
-    def set_mappings(self, entries: Mapping[bytes, Sequence[Destination]]) -> None:
+    def set_mappings(self, entries: Mapping[bytes, Sequence["Destination"]]) -> None:
         """What its clients publish from now on goes where these say. Raises TransformError."""
         before = self.mapping
-        self.mapping = Mappings(entries, self.random) if entries else None
+        if entries:
+            from broker.protocol.mapping import Mappings
+
+            self.mapping = Mappings(entries, self.random)
+        else:
+            self.mapping = None
         if (before is None) != (self.mapping is None):
             for client in self.clients.values():
                 client.refresh_shortcuts()

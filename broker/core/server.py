@@ -4,7 +4,7 @@ Whoever wants to know what happens appends a callable to one of the ``on_…`` l
 event, must be quick and must not raise.
 """
 
-import platform
+import sys
 from collections import deque
 from collections.abc import Callable
 from random import Random
@@ -25,7 +25,7 @@ from broker.protocol import encoder, errors
 from broker.protocol.errors import Reason
 
 #: What INFO says instead of the version of Go.
-RUNTIME: Final = f"python{platform.python_version()}"
+RUNTIME: Final = "python{}.{}.{}".format(*sys.version_info)
 #: A connection that never CONNECTs is pinged after an interval like any other; RTT is measured again this often.
 _RTT_INTERVAL_S: Final = 3600.0
 

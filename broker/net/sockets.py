@@ -39,7 +39,9 @@ def _every_interface(port: int) -> socket.socket:
 
 
 def _one(host: str, port: int) -> socket.socket:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # As bytes, so that Python doesn't load its tables for international names.
+    name = host.encode("ascii") if host.isascii() else host
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, address = found[0]
     return socket.create_server((str(address[0]), port), family=family, backlog=BACKLOG)
 

@@ -4,7 +4,6 @@ Wire     ``{"server":{"name","host","id",…,"seq","time"},"data"|"error":…}``
 Source   nats-server ``events.go`` (internalSendLoop, ServerAPIResponse)
 """
 
-import gzip
 import secrets
 import string
 from collections.abc import Mapping
@@ -75,6 +74,8 @@ class Outbox:
         raw = compact(body)
         accepted = (headers.get(request.header, _ENCODING) or b"").lower()
         if b"gzip" in accepted:
+            import gzip
+
             self.reply(request, gzip.compress(raw), {b"Content-Encoding": b"gzip"})
         elif accepted:
             self.reply(request, raw, {b"Content-Encoding": b"identity"})

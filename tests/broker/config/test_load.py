@@ -7,7 +7,7 @@ import pytest
 from broker.config.flags import UsageError, parse
 from broker.config.load import load
 from broker.config.options import Config
-from broker.config.table import ConfigError
+from broker.config.errors import ConfigError
 
 
 def loaded(tmp_path: Path, text: str, *flags: str) -> Config:
