@@ -120,9 +120,11 @@ class JetStreamAccount:
     def subscribe(self, subject: bytes, callback: Deliver) -> InternalSubscription:
         return self.core.subscribe(subject, callback)
 
-    def subscribe_api(self, subject: bytes, callback: Deliver) -> list[InternalSubscription]:
+    def subscribe_api(
+        self, subject: bytes, callback: Deliver, queue: bytes = b""
+    ) -> list[InternalSubscription]:
         """``subject`` without ``$JS.API.``; also under the domain's prefix."""
-        return [self.core.subscribe(prefix + subject, callback) for prefix in self.prefixes]
+        return [self.core.subscribe(prefix + subject, callback, queue) for prefix in self.prefixes]
 
     def unsubscribe(self, subs: list[InternalSubscription]) -> None:
         for sub in subs:

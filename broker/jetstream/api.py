@@ -216,12 +216,19 @@ class Api:
 @cache
 def operations() -> dict[str, Operation]:
     """Every operation by its name."""
-    from broker.jetstream import api_account, api_cluster, api_consumers, api_streams
+    from broker.jetstream import (
+        api_account,
+        api_cluster,
+        api_consumers,
+        api_messages,
+        api_streams,
+    )
 
     tables = (
         api_account.OPERATIONS,
         api_streams.OPERATIONS,
         api_consumers.OPERATIONS,
+        api_messages.OPERATIONS,
         api_cluster.OPERATIONS,
     )
     return {operation.name: operation for table in tables for operation in table}

@@ -18,7 +18,8 @@ from broker.jetstream import catalog, json_form, trim
 from broker.jetstream.consumers import Consumers
 from broker.jetstream.duplicates import Duplicates
 from broker.jetstream.environment import Done, Timer
-from broker.jetstream.features import Feature, classes
+from broker.jetstream.feature import Feature
+from broker.jetstream.features import FEATURES
 from broker.jetstream.publish import Intake
 from broker.jetstream.stream_config import StreamConfig
 from broker.storage.store import DamagedMessage, Job, Message, StoreFailed, StreamStore
@@ -168,7 +169,7 @@ class Stream:
     def _change_features(self, before: StreamConfig | None) -> None:
         kept = {type(feature): feature for feature in self.features}
         self.features = []
-        for kind in classes():
+        for kind in FEATURES:
             feature = kept.pop(kind, None)
             if not kind.wanted(self.config):
                 if feature is not None:
