@@ -4,6 +4,7 @@ Loopback only, no sign-up and no debug pages unless asked for.
 """
 
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from console import __version__
 from console.lib.environment import Environment, SettingError, key_file
 from console.lib.hosts import policy
+from console.lib.limits import OF_CLAIMS, OF_NAMESPACE, OF_PROJECT
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _env = Environment(os.environ)
@@ -40,6 +42,10 @@ _ws_url = f"ws://{_reachable}:{WS_PORT}" if WS_PORT else ""
 WS_URL = _env.url("WIREROOM_WS_URL", ("ws", "wss"), _ws_url)
 #: What this program connects to itself; differs where NATS_URL leads through somebody's front door.
 BROKER_URL = _env.url("WIREROOM_BROKER_URL", ("nats", "tls", "ws", "wss"), NATS_URL)
+#: The one region that the API has. Scaleway's clients take their own names without a murmur.
+REGION = _env.text("WIREROOM_REGION", "fr-par")
+if not re.fullmatch(r"[a-z]{2}-[a-z]{3}", REGION):
+    raise SettingError("WIREROOM_REGION must be two letters, a dash and three letters: fr-par.")
 REDIS_URL = _env.url("REDIS_URL", ("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0")
 
 # Security --------------------------------------------------------------------------------------------
@@ -186,7 +192,11 @@ MFA_ADAPTER = "console.services.allauth_adapter.MfaAdapter"
 # The JSON interface ----------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["console.http.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "console.http.authentication.ApiKeyAuthentication",
+        "console.http.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["console.http.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -210,18 +220,25 @@ SPECTACULAR_SETTINGS = {
 # -1 = unlimited. JetStream stays off at 0 bytes of storage.
 
 NAMESPACE_LIMITS = {
-    "conn": _env.integer("WIREROOM_LIMIT_CONNECTIONS", 10_000, low=-1, high=10_000_000),
-    "subs": _env.integer("WIREROOM_LIMIT_SUBSCRIPTIONS", -1, low=-1, high=100_000_000),
-    "payload": _env.integer("WIREROOM_LIMIT_PAYLOAD", -1, low=-1, high=64 * 1024 * 1024),
-    "mem_storage": _env.integer("WIREROOM_LIMIT_MEM_STORAGE", 256 * 1024**2, low=-1, high=2**50),
-    "disk_storage": _env.integer("WIREROOM_LIMIT_DISK_STORAGE", 10 * 1024**3, low=-1, high=2**60),
-    "streams": _env.integer("WIREROOM_LIMIT_STREAMS", 100, low=-1, high=1_000_000),
-    "consumer": _env.integer("WIREROOM_LIMIT_CONSUMERS", 1000, low=-1, high=10_000_000),
+    "conn": _env.integer("WIREROOM_LIMIT_CONNECTIONS", 10_000, **OF_CLAIMS["conn"]),
+    "subs": _env.integer("WIREROOM_LIMIT_SUBSCRIPTIONS", -1, **OF_CLAIMS["subs"]),
+    "payload": _env.integer("WIREROOM_LIMIT_PAYLOAD", -1, **OF_CLAIMS["payload"]),
+    "mem_storage": _env.integer(
+        "WIREROOM_LIMIT_MEM_STORAGE", 256 * 1024**2, **OF_CLAIMS["mem_storage"]
+    ),
+    "disk_storage": _env.integer(
+        "WIREROOM_LIMIT_DISK_STORAGE", 10 * 1024**3, **OF_CLAIMS["disk_storage"]
+    ),
+    "streams": _env.integer("WIREROOM_LIMIT_STREAMS", 100, **OF_CLAIMS["streams"]),
+    "consumer": _env.integer("WIREROOM_LIMIT_CONSUMERS", 1000, **OF_CLAIMS["consumer"]),
 }
-NAMESPACES_PER_PROJECT = _env.integer("WIREROOM_NAMESPACES_PER_PROJECT", 1000, low=1, high=10**6)
-CREDENTIALS_PER_NAMESPACE = _env.integer(
-    "WIREROOM_CREDENTIALS_PER_NAMESPACE", 1000, low=1, high=5000
+NAMESPACES_PER_PROJECT = _env.integer(
+    "WIREROOM_NAMESPACES_PER_PROJECT", 1000, **OF_PROJECT["namespaces"]
 )
+CREDENTIALS_PER_NAMESPACE = _env.integer(
+    "WIREROOM_CREDENTIALS_PER_NAMESPACE", 1000, **OF_NAMESPACE["credentials"]
+)
+API_KEYS_PER_USER = _env.integer("WIREROOM_API_KEYS_PER_USER", 100, low=1, high=10_000)
 #: A revocation stays in the claims until the credential would have expired anyway; a JWT has at most 1 MiB.
 REVOCATIONS_PER_NAMESPACE = 8000
 

@@ -7,6 +7,7 @@ from rest_framework.permissions import AllowAny
 from console.http import (
     broker,
     credentials,
+    errors,
     health,
     namespaces,
     pages,
@@ -56,9 +57,11 @@ api: list[URLPattern] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include(api)),
+    path("", include("console.http.scaleway.urls")),
     path("_allauth/", include("allauth.headless.urls")),
     path("healthz", health.healthz),
-    re_path(r"^(?!(?:api|_allauth|static|ws|healthz)(?:/|$)).*$", pages.page),
+    re_path(r"^(?:api|mnq|iam|account/v\d\w*|jwt)(?:/|$)", errors.page_not_found),
+    re_path(r"^(?!(?:_allauth|static|ws)(?:/|$)).*$", pages.page),
 ]
 
 handler400 = "console.http.errors.bad_request"

@@ -36,6 +36,8 @@ ISSUERS: dict[str, tuple[nkeys.Kind, ...]] = {
     "authorization_response": ("account",),
 }
 
+#: As nsc writes them; what else there is follows.
+_ORDER = ("aud", "exp", "jti", "iat", "iss", "name", "nbf", "sub")
 _INT64_MAX = 2**63 - 1
 
 
@@ -78,7 +80,8 @@ def encode(claims: dict[str, Any], signer: nkeys.KeyPair, *, now_s: float | None
     filled["iss"] = signer.public
     filled["iat"] = claims.get("iat") or int(time.time() if now_s is None else now_s)
     filled["jti"] = _jti(filled)
-    signed = _chunk({"typ": "JWT", "alg": ALGORITHM}) + "." + _chunk(filled)
+    ordered = {key: filled[key] for key in _ORDER if key in filled} | filled
+    signed = _chunk({"typ": "JWT", "alg": ALGORITHM}) + "." + _chunk(ordered)
     token = signed + "." + _base64(signer.sign(signed.encode()))
     if len(token) > TOKEN_MAX:
         raise JwtError(f"token: longer than {TOKEN_MAX} characters")

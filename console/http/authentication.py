@@ -1,9 +1,50 @@
-"""Who asks, by the session cookie; and that our own page asks, by the CSRF token."""
+"""Who asks: a program by its API key, a person by the session cookie (the CSRF token says that our own page asks)."""
 
 from typing import Any
 
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
+
+from console.models import ApiKey, User
+from console.services import api_keys
+
+API_KEY_HEADER = "X-Auth-Token"
+
+
+class KeyRefused(exceptions.AuthenticationFailed):
+    """``reason`` is the wire's: invalid_argument (absent, malformed), not_found, expired."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("authentication is denied")
+        self.reason = reason
+
+
+class ApiKeyAuthentication(authentication.BaseAuthentication):
+    """``X-Auth-Token: <secret key>``. Without the header somebody else may know who asks."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
+        secret = request.headers.get(API_KEY_HEADER)
+        if secret is None:
+            return None
+        try:
+            key = api_keys.authenticate(secret)
+        except api_keys.Refused as refused:
+            raise KeyRefused(refused.reason) from None
+        return key.owner, key
+
+    def authenticate_header(self, request: Request) -> str:
+        """With it DRF answers 401 instead of 403 to whom it doesn't know."""
+        return API_KEY_HEADER
+
+
+class ApiKeyRequired(ApiKeyAuthentication):
+    """For what only programs use: no cookie signs anybody in there, so no foreign page can."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiKey]:
+        found = super().authenticate(request)
+        if found is None:
+            raise KeyRefused("invalid_argument")
+        return found
 
 
 class SessionAuthentication(authentication.SessionAuthentication):

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.http import forms, shapes
+from console.http.handed_over import HandedOver
 from console.http.views import View, actor, body, person
 from console.models.membership import MAY_WRITE
 from console.selectors import access, connections
@@ -42,9 +43,9 @@ class Credentials(View):
         answer = {
             "credential": shapes.credential(issued.credential, timezone.now(), 0),
             "creds": issued.creds,
-            "file_name": f"{issued.credential.name}.creds",
+            "file_name": f"{issued.credential.name[:200]}.creds",
         }
-        return Response(answer, status=201, headers={"Cache-Control": "no-store"})
+        return HandedOver(answer, issued.credential, status=201)
 
 
 class OneCredential(View):

@@ -1,7 +1,7 @@
 """Every error as JSON, in one place: services', DRF's, Django's, and the outside's.
 
 Wire     400 {"type":"invalid_arguments","message","details":[{"argument_name","reason","help_message"}]}
-         401 denied_authentication · 403 permissions_denied or quotas_exceeded · 404 not_found · 409 conflict
+         401 denied_authentication · 403 permissions_denied or quotas_exceeded · 404 not_found · 409 already_exists
          412 precondition_failed · 429 too_many_requests · 503 broker_unavailable · 500 internal_error
 Source   the forms of Scaleway's API, which the machine interface shares
 """
@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from console.gateway.errors import BrokerRefused, BrokerUnavailable
+from console.http.authentication import KeyRefused
 from console.services import errors as service
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,15 @@ def not_found(resource: str, resource_id: str) -> Body:
     }
 
 
+def denied(message: str, method: str, reason: str) -> Body:
+    return {
+        "type": "denied_authentication",
+        "message": message,
+        "method": method,
+        "reason": reason,
+    }
+
+
 # Services' errors ---------------------------------------------------------------------------------------
 
 
@@ -89,7 +99,13 @@ def _denied(error: service.Denied) -> tuple[int, Body]:
 
 
 def _conflict(error: service.Conflict) -> tuple[int, Body]:
-    return 409, {"type": "conflict", "message": error.message, "resource": error.resource}
+    return 409, {
+        "type": "already_exists",
+        "message": error.message,
+        "resource": error.resource,
+        "resource_id": error.resource_id,
+        "help_message": error.message,
+    }
 
 
 def _precondition(error: service.PreconditionFailed) -> tuple[int, Body]:
@@ -105,7 +121,7 @@ def _quota(error: service.QuotaExceeded) -> tuple[int, Body]:
     return 403, {
         "type": "quotas_exceeded",
         "message": error.message,
-        "details": [{"resource": error.resource, "quota": error.quota, "current": error.quota}],
+        "details": [{"resource": error.resource, "quota": error.quota, "current": error.current}],
     }
 
 
@@ -158,7 +174,11 @@ def _parse(error: exceptions.ParseError) -> tuple[int, Body]:
 
 
 def _unauthenticated(_error: Exception) -> tuple[int, Body]:
-    return 401, {"type": "denied_authentication", "message": "Sign in first."}
+    return 401, denied("Sign in first.", "unknown_method", "unknown_reason")
+
+
+def _key_refused(error: KeyRefused) -> tuple[int, Body]:
+    return 401, denied(str(error.detail), "api_key", error.reason)
 
 
 def _api_denied(error: Exception) -> tuple[int, Body]:
@@ -171,7 +191,8 @@ def _http_404(_error: Exception) -> tuple[int, Body]:
 
 
 def _throttled(error: exceptions.Throttled) -> tuple[int, Body]:
-    return 429, {"type": "too_many_requests", "message": "Too many requests: wait a little."}
+    text = "Too many requests: wait a little."
+    return 429, {"type": "too_many_requests", "message": text, "help_message": text}
 
 
 def _api(error: exceptions.APIException) -> tuple[int, Body]:
@@ -194,6 +215,7 @@ _ANSWERS: dict[type[Exception], Any] = {
     BrokerRefused: _refused,
     exceptions.ValidationError: _validation,
     exceptions.ParseError: _parse,
+    KeyRefused: _key_refused,
     exceptions.NotAuthenticated: _unauthenticated,
     exceptions.AuthenticationFailed: _unauthenticated,
     exceptions.PermissionDenied: _api_denied,
@@ -226,7 +248,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> JsonRespons
     return JsonResponse(_api_denied(exception)[1], status=status.HTTP_403_FORBIDDEN)
 
 
-def page_not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
     return JsonResponse(not_found("route", request.path[:200]), status=404)
 
 

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.http import forms, shapes
+from console.http.handed_over import HandedOver
 from console.http.views import View, actor, body, person
 from console.models import Project, Role
 from console.models.membership import MAY_OWN, MAY_WRITE
@@ -47,7 +48,7 @@ class Namespaces(View):
         asked = body(forms.NamespaceCreate, request)
         project, role = _project(request, asked)
         made, _ = namespaces.create(actor=actor(request), project=project, name=asked["name"])
-        return Response(shapes.namespace(select.one(made, role)), status=201)
+        return HandedOver(shapes.namespace(select.one(made, role)), made, status=201)
 
 
 class OneNamespace(View):

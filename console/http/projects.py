@@ -43,7 +43,7 @@ class OneProject(View):
         project, role = access.to_project(person(request), project_id, MAY_OWN, "write")
         name = body(forms.Named, request)["name"]
         return Response(
-            shapes.project(projects.rename(actor=actor(request), project=project, name=name), role)
+            shapes.project(projects.update(actor=actor(request), project=project, name=name), role)
         )
 
     @extend_schema(responses={204: None}, summary="Delete a project that has no namespaces")

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
 from console.http import forms, shapes
+from console.http.authentication import SessionAuthentication
 from console.http.views import View, address, body, person
 from console.models import Project, User
 from console.selectors.access import roles_of
@@ -29,6 +30,7 @@ class PasswordThrottle(UserRateThrottle):
 
 
 class Session(View):
+    authentication_classes = [SessionAuthentication]
     permission_classes = [AllowAny]
 
     @extend_schema(responses=OpenApiTypes.OBJECT, summary="Who is signed in, and where NATS is")
@@ -39,6 +41,7 @@ class Session(View):
 class SessionLink(View):
     """Signs in by a one-time link. Whoever holds one has the shell or an administrator's word: no second factor."""
 
+    authentication_classes = [SessionAuthentication]
     permission_classes = [AllowAny]
     throttle_classes = [LinkThrottle]
 
@@ -53,6 +56,9 @@ class SessionLink(View):
 
 
 class SessionPassword(View):
+    """A program can't set its owner's password: only who is signed in can."""
+
+    authentication_classes = [SessionAuthentication]
     throttle_classes = [PasswordThrottle]
 
     @extend_schema(

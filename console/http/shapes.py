@@ -3,12 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-
 from console.gateway import reports
 from console.lib.times import rfc3339
 from console.models import AuditEntry, Credential, Membership, Project, Role, User
 from console.selectors.namespaces import Seen
+from console.services import limits
 
 Shape = dict[str, Any]
 
@@ -50,7 +49,7 @@ def namespace(seen: Seen) -> Shape:
         "updated_at": rfc3339(row.updated_at),
         "credential_count": seen.credential_count,
         "usage": reports.as_json(seen.usage) if seen.usage else None,
-        "limits": settings.NAMESPACE_LIMITS,
+        "limits": limits.of_namespace(row),
         "broker": broker_state(row.applied),
     }
 

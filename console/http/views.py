@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 
 from console.http.forms import Form
 from console.lib.addresses import client_address
-from console.models import User
+from console.models import ApiKey, User
 from console.services.audit import Actor
 
 
@@ -22,6 +22,8 @@ def person(request: Request) -> User:
 
 def actor(request: Request) -> Actor:
     """Who is written into the audit trail."""
+    if isinstance(request.auth, ApiKey):
+        return Actor.program(request.auth, address(request))
     return Actor.person(person(request), address(request))
 
 

@@ -65,6 +65,7 @@ class Keeper:
         now = self._clock()
         if now >= self._next_full_s or not reconciliation.is_complete():
             reconciliation.reconcile()
+            reconciliation.revoke_abandoned()
             self._next_full_s = now + FULL_CHECK_S
         reconciliation.deliver_pending()
         if now >= self._next_abandoned_s:

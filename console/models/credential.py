@@ -15,11 +15,13 @@ Status = Literal["active", "expired", "revoked"]
 class Credential(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="credentials")
-    name = models.CharField(max_length=64)
+    name = models.CharField(max_length=500)
     public_key = models.CharField(max_length=56, unique=True)
     #: ``jti`` and ``iat`` of the user JWT: which token was handed out, and when.
     jti = models.CharField(max_length=64)
     issued_at = models.BigIntegerField()
+    #: SHA-1 of the .creds file, in hex; "" of those made before it was kept.
+    checksum = models.CharField(max_length=40, blank=True, default="")
     #: {"publish": {"allow": [], "deny": []}, "subscribe": {…}}; None = everything.
     permissions = models.JSONField(null=True, default=None)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -37,7 +39,9 @@ class Credential(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=("namespace", "-created_at"), name="credential_by_namespace")
+            models.Index(fields=("namespace", "-created_at"), name="credential_by_namespace"),
+            models.Index(fields=("created_at", "id"), name="credential_by_age"),
+            models.Index(fields=("name", "id"), name="credential_by_name"),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,7 @@
 """The one operator of this installation, with its system account. A singleton: its primary key is always 1."""
 
+import uuid
+
 from django.db import models
 
 
@@ -7,6 +9,8 @@ class Operator(models.Model):
     """Seeds are sealed (``lib.sealing``) under the contexts that ``services.keys`` names."""
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
+    #: All projects here belong to one organization, as their clients call it.
+    organization_id = models.UUIDField(default=uuid.uuid4, editable=False)
     public_key = models.CharField(max_length=56)
     sealed_seed = models.TextField()
     signing_public_key = models.CharField(max_length=56)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 class Project(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=64)
+    description = models.CharField(max_length=200, blank=True, default="")
+    #: Limits that an administrator set for this project instead of the settings' (``services.limits``).
+    limits = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -8,8 +8,10 @@ from console.models.membership import MAY_READ
 from console.services.errors import Denied, NotFound
 
 NAMESPACE = "nats_account"
-CREDENTIAL = "nats_credentials"
-PROJECT = "project"
+CREDENTIAL = "credentials"
+PROJECT = "project_id"
+
+Needed = frozenset[Role]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,19 @@ def to_credential(namespace: Namespace, credential_id: uuid.UUID) -> Credential:
     found: Credential | None = namespace.credentials.filter(pk=credential_id).first()
     if found is None:
         raise NotFound(CREDENTIAL, str(credential_id))
+    return found
+
+
+def to_any_credential(
+    user: User, credential_id: uuid.UUID, needed: Needed = MAY_READ, action: str = "read"
+) -> Credential:
+    """Of whichever namespace, with the namespace; raises as ``to_namespace`` does."""
+    found = Credential.objects.select_related("namespace").filter(pk=credential_id).first()
+    role = role_in(user, found.namespace.project_id) if found else None
+    if found is None or role is None:
+        raise NotFound(CREDENTIAL, str(credential_id))
+    if role not in needed:
+        raise Denied(action, CREDENTIAL)
     return found
 
 

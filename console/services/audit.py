@@ -3,20 +3,28 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.models import AuditEntry, Namespace, Project, User
+from console.models import ApiKey, AuditEntry, Namespace, Project, User
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who changes something, from where. ``user`` is None for a program (``label`` says which)."""
+    """Who changes something, from where. ``user`` is None for a program of ours (``label`` says which).
+
+    ``api_key``: the key by which a program of the user's asked.
+    """
 
     user: User | None = None
     label: str = "manage.py"
     address: str = ""
+    api_key: ApiKey | None = None
 
     @classmethod
     def person(cls, user: User, address: str = "") -> "Actor":
         return cls(user, user.email, address)
+
+    @classmethod
+    def program(cls, key: ApiKey, address: str = "") -> "Actor":
+        return cls(key.owner, f"{key.owner.email[:200]} by {key.access_key}", address, key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

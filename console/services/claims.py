@@ -14,7 +14,7 @@ from django.db.models import Q
 from broker.identity import jwt
 from broker.identity.nkeys import KeyPair
 from console.models import Namespace
-from console.services import keys
+from console.services import keys, limits
 from console.services.errors import QuotaExceeded
 
 UNLIMITED: dict[str, Any] = {
@@ -61,17 +61,17 @@ def user_jwt(
     permissions: dict[str, Any] | None = None,
 ) -> str:
     """A user of ``namespace``, signed with its signing key. ``user`` is the public key, ``expires_at`` Unix seconds."""
+    rules = permissions or {}
     body: dict[str, Any] = {
-        "type": "user",
-        "version": 2,
-        "issuer_account": namespace.id,
+        "pub": rules.get("publish") or {},
+        "sub": rules.get("subscribe") or {},
         "subs": -1,
         "data": -1,
         "payload": -1,
+        "issuer_account": namespace.id,
+        "type": "user",
+        "version": 2,
     }
-    if permissions is not None:
-        body["pub"] = permissions.get("publish") or {}
-        body["sub"] = permissions.get("subscribe") or {}
     claims: dict[str, Any] = {"sub": user, "name": name, "nats": body}
     if expires_at is not None:
         claims["exp"] = expires_at
@@ -97,7 +97,7 @@ def _account_body(namespace: Namespace, revocations: dict[str, int]) -> dict[str
     body: dict[str, Any] = {
         "type": "account",
         "version": 2,
-        "limits": UNLIMITED | settings.NAMESPACE_LIMITS,
+        "limits": UNLIMITED | limits.of_claims(namespace),
         "signing_keys": [namespace.signing_public_key],
     }
     if revocations:
@@ -120,6 +120,6 @@ def _revocations(namespace: Namespace, now: datetime) -> dict[str, int]:
     limit = settings.REVOCATIONS_PER_NAMESPACE
     if len(revocations) > limit:
         raise QuotaExceeded(
-            "nats_credentials", limit, f"A namespace can hold at most {limit} revocations."
+            "credentials", limit, f"A namespace can hold at most {limit} revocations.", limit
         )
     return revocations

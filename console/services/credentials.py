@@ -1,5 +1,6 @@
 """Credentials: issued once, revoked for good. The seed leaves in the answer and is nowhere afterwards."""
 
+import hashlib
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,14 +18,14 @@ from console.gateway import notices
 from console.gateway.claims import Outcome
 from console.lib.subjects import problem_of_filter
 from console.models import Credential, Namespace
-from console.services import claims
+from console.services import claims, handover, limits
 from console.services.audit import About, Actor, record
 from console.services.delivery import deliver
 from console.services.errors import InvalidArgument, NotFound, QuotaExceeded
-from console.services.names import check_plain
+from console.services.names import CREDENTIAL_NAME_MAX, check_plain
 from console.services.namespaces import lock, resign
 
-RESOURCE = "nats_credentials"
+RESOURCE = "credentials"
 LIFETIME_MIN_S = 60
 LIFETIME_MAX_S = 100 * 366 * 24 * 3600
 RULES_MAX = 100
@@ -50,7 +51,7 @@ def issue(
 
     The namespace's claims don't change: they name the key that signs its users.
     """
-    check_plain(name)
+    check_plain(name, CREDENTIAL_NAME_MAX)
     rules = check_permissions(permissions)
     expires_at = _expiry(expires_in_s)
     key = KeyPair.generate("user")
@@ -60,8 +61,9 @@ def issue(
         token = claims.user_jwt(
             namespace=locked, user=key.public, name=name, expires_at=expires_at, permissions=rules
         )
-        credential = _save(actor, locked, key.public, token, name, rules)
-    return Issued(credential, format_creds(token, key.seed))
+        creds = format_creds(token, key.seed)
+        credential = _save(actor, locked, key.public, token, name, rules, checksum(creds))
+    return Issued(credential, creds)
 
 
 def revoke(*, actor: Actor, credential: Credential) -> tuple[Credential, Outcome]:
@@ -77,6 +79,11 @@ def revoke(*, actor: Actor, credential: Credential) -> tuple[Credential, Outcome
             resign(namespace)
             _record(actor, "revoked", row, namespace)
     return row, deliver(namespace)
+
+
+def checksum(creds: str) -> str:
+    """By which a holder of the file can tell which credential it is; nobody can make the file from it."""
+    return hashlib.sha1(creds.encode(), usedforsecurity=False).hexdigest()
 
 
 def check_permissions(permissions: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -119,19 +126,23 @@ def _expiry(expires_in_s: int | None) -> int | None:
 
 
 def _check_quota(namespace: Namespace) -> None:
-    limit = settings.CREDENTIALS_PER_NAMESPACE
+    limit = limits.of_namespace(namespace)["credentials"]
     unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     rows = namespace.credentials.filter(unexpired)
-    if rows.filter(revoked_at=None).count() >= limit:
-        raise QuotaExceeded(RESOURCE, limit, f"A namespace can have at most {limit} credentials.")
+    current = rows.filter(revoked_at=None).count()
+    if current >= limit:
+        text = f"This namespace can have at most {limit} credentials."
+        raise QuotaExceeded(RESOURCE, limit, text, current)
     # Each credential may have to be revoked one day: then there must be room for it in the claims.
     limit = settings.REVOCATIONS_PER_NAMESPACE
-    if rows.count() >= limit:
+    current = rows.count()
+    if current >= limit:
         raise QuotaExceeded(
             RESOURCE,
             limit,
             f"This namespace has {limit} credentials, most of them revoked ones without an end: use a new namespace,"
             " and give credentials a lifetime.",
+            current,
         )
 
 
@@ -142,6 +153,7 @@ def _save(
     token: str,
     name: str,
     rules: dict[str, Any] | None,
+    sha1: str,
 ) -> Credential:
     decoded = jwt.decode_unverified(token)
     expires_at = datetime.fromtimestamp(decoded.expires_at, UTC) if decoded.expires_at else None
@@ -150,11 +162,13 @@ def _save(
         name=name,
         public_key=public_key,
         jti=decoded.jti,
+        checksum=sha1,
         issued_at=decoded.issued_at,
         permissions=rules,
         created_by=actor.user,
         expires_at=expires_at,
     )
+    handover.begin(actor, namespace, credential)
     _record(actor, "created", credential, namespace)
     return credential
 

@@ -37,7 +37,10 @@ class Denied(ServiceError):
 
 @dataclass
 class Conflict(ServiceError):
+    """``resource_id`` is that of what stands in the way."""
+
     resource: str
+    resource_id: str
     message: str
 
 
@@ -52,3 +55,4 @@ class QuotaExceeded(ServiceError):
     resource: str
     quota: int
     message: str
+    current: int

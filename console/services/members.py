@@ -20,7 +20,7 @@ def add(*, actor: Actor, project: Project, email: str, role: Role) -> Membership
         project=project, user=user, defaults={"role": role}
     )
     if not created:
-        raise Conflict("member", f"{user.email} is already a member of this project.")
+        raise Conflict("member", str(user.pk), f"{user.email} is already a member of this project.")
     about = About(project=project, target=user.email, after={"role": role.value})
     record(actor, "member.added", f"{user.email} was added as {role.value}.", about)
     _announce(membership)

@@ -1,14 +1,14 @@
 """Namespaces: created, renamed and deleted in the database, then told to the broker."""
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from broker.identity.nkeys import KeyPair
 from console.gateway import notices
 from console.gateway.claims import Outcome
+from console.lib.limits import OF_NAMESPACE
 from console.models import Namespace, Project, Tombstone
-from console.services import claims, keys
+from console.services import claims, handover, keys, limits
 from console.services.audit import About, Actor, record
 from console.services.delivery import deliver
 from console.services.errors import Conflict, NotFound, QuotaExceeded
@@ -24,11 +24,12 @@ def create(*, actor: Actor, project: Project, name: str) -> tuple[Namespace, Out
         with transaction.atomic():
             _check_quota(project)
             namespace.save(force_insert=True)
+            handover.begin(actor, namespace)
             about = About(project=project, namespace=namespace, target=name, after={"name": name})
             record(actor, "namespace.created", f"Namespace {name} was created.", about)
             transaction.on_commit(lambda: notices.changed(project.pk, "namespaces"))
     except IntegrityError:
-        raise _taken(name) from None
+        raise _taken(project, name) from None
     return namespace, deliver(namespace)
 
 
@@ -50,7 +51,30 @@ def rename(*, actor: Actor, namespace: Namespace, name: str) -> tuple[Namespace,
             project_id = locked.project_id
             transaction.on_commit(lambda: notices.changed(project_id, "namespaces", locked.id))
     except IntegrityError:
-        raise _taken(name) from None
+        raise _taken(namespace.project, name) from None
+    return locked, deliver(locked)
+
+
+def limit(
+    *, actor: Actor, namespace: Namespace, changes: limits.Changes
+) -> tuple[Namespace, Outcome]:
+    """Lower limits don't remove what is there already; what would come on top is refused."""
+    with transaction.atomic():
+        locked = lock(namespace.pk)
+        before = locked.limits
+        locked.limits = limits.changed(before, changes, OF_NAMESPACE)
+        locked.save(update_fields=["limits"])
+        resign(locked)
+        about = About(
+            project=locked.project,
+            namespace=locked,
+            target=locked.name,
+            before=before,
+            after=locked.limits,
+        )
+        record(actor, "namespace.limited", f"The limits of {locked.name} were changed.", about)
+        project_id = locked.project_id
+        transaction.on_commit(lambda: notices.changed(project_id, "namespaces", locked.id))
     return locked, deliver(locked)
 
 
@@ -109,10 +133,13 @@ def _new(project: Project, name: str) -> Namespace:
 
 
 def _check_quota(project: Project) -> None:
-    limit = settings.NAMESPACES_PER_PROJECT
-    if project.namespaces.count() >= limit:
-        raise QuotaExceeded(RESOURCE, limit, f"A project can have at most {limit} namespaces.")
+    limit, current = limits.of_project(project)["namespaces"], project.namespaces.count()
+    if current >= limit:
+        text = f"This project can have at most {limit} namespaces."
+        raise QuotaExceeded(RESOURCE, limit, text, current)
 
 
-def _taken(name: str) -> Conflict:
-    return Conflict(RESOURCE, f"This project already has a namespace called {name}.")
+def _taken(project: Project, name: str) -> Conflict:
+    holder = project.namespaces.filter(name=name).values_list("id", flat=True).first()
+    text = f"This project already has a namespace called {name}."
+    return Conflict(RESOURCE, holder or "", text)

@@ -5,15 +5,19 @@ from uuid import UUID
 from django.db import transaction
 
 from console.gateway import notices
+from console.lib.limits import OF_PROJECT
 from console.models import Membership, Project, Role, User
+from console.services import limits
 from console.services.audit import About, Actor, record
 from console.services.errors import PreconditionFailed
-from console.services.names import check_title
+from console.services.names import check_description, check_title
 
 
 @transaction.atomic
-def create(*, actor: Actor, name: str, owner: User) -> Project:
-    project = Project.objects.create(name=check_title(name))
+def create(*, actor: Actor, name: str, owner: User, description: str = "") -> Project:
+    project = Project.objects.create(
+        name=check_title(name), description=check_description(description)
+    )
     Membership.objects.create(project=project, user=owner, role=Role.OWNER)
     about = About(project=project, target=project.name, after={"name": project.name})
     record(actor, "project.created", f"Project {project.name} was created.", about)
@@ -22,22 +26,40 @@ def create(*, actor: Actor, name: str, owner: User) -> Project:
 
 
 @transaction.atomic
-def rename(*, actor: Actor, project: Project, name: str) -> Project:
-    before, project.name = project.name, check_title(name)
-    project.save(update_fields=["name", "updated_at"])
-    about = About(
-        project=project, target=project.name, before={"name": before}, after={"name": project.name}
-    )
-    record(actor, "project.renamed", f"Project {before} is now {project.name}.", about)
+def update(
+    *, actor: Actor, project: Project, name: str | None = None, description: str | None = None
+) -> Project:
+    """None leaves a field as it is."""
+    before = {"name": project.name, "description": project.description}
+    if name is not None:
+        project.name = check_title(name)
+    if description is not None:
+        project.description = check_description(description)
+    after = {"name": project.name, "description": project.description}
+    project.save(update_fields=["name", "description", "updated_at"])
+    about = About(project=project, target=project.name, before=before, after=after)
+    message = f"Project {before['name']} is now {project.name}."
+    record(actor, "project.changed", message, about)
     transaction.on_commit(lambda: notices.changed(project.pk, "members"))
     return project
+
+
+@transaction.atomic
+def limit(*, actor: Actor, project: Project, changes: limits.Changes) -> Project:
+    locked = Project.objects.select_for_update().get(pk=project.pk)
+    before = locked.limits
+    locked.limits = limits.changed(before, changes, OF_PROJECT)
+    locked.save(update_fields=["limits"])
+    about = About(project=locked, target=locked.name, before=before, after=locked.limits)
+    record(actor, "project.limited", f"The limits of {locked.name} were changed.", about)
+    return locked
 
 
 @transaction.atomic
 def delete(*, actor: Actor, project: Project) -> None:
     """Raises PreconditionFailed while it has namespaces."""
     if project.namespaces.exists():
-        raise PreconditionFailed("resource_not_empty", "Delete the project's namespaces first.")
+        raise PreconditionFailed("resource_still_in_use", "Delete the project's namespaces first.")
     members = list(project.memberships.values_list("user_id", flat=True))
     record(
         actor,

@@ -15,7 +15,8 @@ from broker.identity import jwt
 from console.gateway import broker
 from console.gateway import claims as gateway
 from console.models import Namespace, Operator, Tombstone
-from console.services import claims
+from console.services import claims, credentials, handover
+from console.services.audit import Actor
 from console.services.delivery import confirm, deliver
 from console.services.namespaces import lock, resign
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 CHUNK = 500
 #: Deliveries that are waited for in one go; the rest comes in the next turn.
 PENDING_MAX = 50
+#: No answer takes this long, and clients repeat a failed request well within it.
+ABANDONED_AFTER_S = 120
 
 
 def is_complete() -> bool:
@@ -61,6 +64,22 @@ def deliver_pending() -> int:
                 log.error("The broker refuses the claims of %s: %s", row.id, outcome.detail)
                 confirm(row)  # not again each second; any later change is delivered anew
     return delivered
+
+
+def revoke_abandoned() -> int:
+    """Revokes credentials whose answer never left, so that nobody has them; how many. One that was used has arrived."""
+    old = handover.older_than(ABANDONED_AFTER_S)
+    old.filter(credential=None).delete()
+    old.exclude(credential__first_used_at=None).delete()
+    revoked = 0
+    for row in old.select_related("credential").order_by("pk")[:PENDING_MAX]:
+        assert row.credential is not None
+        credentials.revoke(actor=Actor(label="keeper"), credential=row.credential)
+        row.delete()
+        revoked += 1
+    if revoked:
+        log.info("Credentials revoked whose answers never left: %d", revoked)
+    return revoked
 
 
 def _repair(chunk: dict[str, str]) -> int:

@@ -98,7 +98,7 @@ def test_a_namespace_lives_and_dies(cast: Cast, fake_broker: FakeBroker) -> None
     account = made["id"]
     assert account_entry(fake_broker.applied[account]).subject == account
     status, answer = call(client, "POST", "/api/namespaces", {"name": "orders"})
-    assert (status, answer["type"]) == (409, "conflict")
+    assert (status, answer["type"]) == (409, "already_exists")
     _, renamed = call(client, "PATCH", f"/api/namespaces/{account}", {"name": "orders2"})
     assert (renamed["name"], renamed["broker"]) == ("orders2", "applied")
     assert account_entry(fake_broker.applied[account]).name == "orders2"
