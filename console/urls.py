@@ -1,9 +1,10 @@
 """Every path: the JSON interface, signing in, health, and the page for the rest."""
 
-from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
+import console.http.converters  # noqa: F401 - makes the converters known
 from console.http import (
     broker,
     credentials,
@@ -15,21 +16,6 @@ from console.http import (
     publish,
     session,
 )
-
-
-class Account:
-    """An account's public key; whatever else stands in its place is an unknown account, not an unknown route."""
-
-    regex = "[^/]{1,100}"
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
-
-
-register_converter(Account, "account")
 
 _namespace = "namespaces/<account:account>"
 _project = "projects/<uuid:project_id>"
