@@ -166,6 +166,9 @@ class JetStreamAccount:
         """``deleted``: the account is gone for good, and its messages with it."""
         self.closed = True
         self._api.close()
+        if deleted:
+            for stream in tuple(self.streams.values()):
+                stream.delete(_ignore)
         self._close_streams()
         if deleted:
             job = catalog.RemoveJob(self.engine.environment.disk, self.directory)
@@ -177,6 +180,10 @@ class JetStreamAccount:
         self.streams.clear()
         self.use("memory", -self.memory_bytes)
         self.use("file", -self.store_bytes)
+
+
+def _ignore(_error: OSError | None) -> None:
+    """The directory of the account goes as a whole."""
 
 
 def _report_removal(account: str) -> Callable[[OSError | None], None]:

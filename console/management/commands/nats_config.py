@@ -43,23 +43,27 @@ class Command(BaseCommand):
         if operator is None:
             raise CommandError("There is no operator yet: run manage.py bootstrap first.")
         if options["dir"] is None:
-            self.stdout.write(configuration(operator, options, operator.jwt, f"./{RESOLVER_DIR}"))
+            self.stdout.write(configuration(operator, options, operator.jwt, "."))
             return
         directory = Path(options["dir"]).absolute()
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = directory / OPERATOR_FILE
             write_whole(file, operator.jwt + "\n")
-            text = configuration(operator, options, str(file), str(directory / RESOLVER_DIR))
+            text = configuration(operator, options, str(file), str(directory))
             write_whole(directory / CONFIG_FILE, text)
         except OSError as error:
             raise CommandError(f"--dir {directory} can't be written: {error.strerror}.") from None
 
 
 def configuration(
-    operator: Operator, options: dict[str, Any], operator_value: str, jwt_dir: str
+    operator: Operator, options: dict[str, Any], operator_value: str, directory: str
 ) -> str:
-    """``operator_value`` is a file's path or the JWT itself: the configuration language takes both."""
+    """``operator_value`` is a file's path or the JWT itself: the configuration language takes both.
+
+    Accounts' tokens and JetStream's streams are kept in ``directory``.
+    """
+    jwt_dir = f"{directory}/{RESOLVER_DIR}"
     blocks = [
         f"host: {_quoted(options['host'])}",
         f"port: {options['nats_port']}",
@@ -68,6 +72,7 @@ def configuration(
         f'resolver {{\n  type: full\n  dir: {_quoted(jwt_dir)}\n  allow_delete: true\n  interval: "2m"\n}}',
         f"resolver_preload {{\n  {operator.system_account}: {_quoted(operator.system_account_jwt)}\n}}",
     ]
+    blocks.append(f"jetstream {{\n  store_dir: {_quoted(directory)}\n}}")
     if options["ws_port"]:
         host, port = _quoted(options["host"]), options["ws_port"]
         blocks.append(f"websocket {{\n  host: {host}\n  port: {port}\n  no_tls: true\n}}")

@@ -50,6 +50,8 @@ def info(name: str, **body: Any) -> Ask:
     return api(f"STREAM.INFO.{name}", body or b"")
 
 
+_PER_SUBJECT = {"discard_new_per_subject": True, "allow_rollup_hdrs": True}
+
 SCENARIOS: dict[str, list[Ask]] = {
     "life of a stream": [
         api("STREAM.NAMES"), api("STREAM.LIST"), info("A"), api("STREAM.DELETE.A"), create("A"), create("A"),
@@ -90,7 +92,7 @@ SCENARIOS: dict[str, list[Ask]] = {
         create("N", subjects=["n.>"], max_msgs=3, discard="new"), *[pub("n.a")] * 4, info("N"),
         update("N", subjects=["n.>"], max_msgs=9, max_bytes=200, discard="new"), pub("n.a", b"y" * 90),
         pub("n.a"), info("N"),
-        create("M", subjects=["m.>"], max_msgs_per_subject=1, discard="new", discard_new_per_subject=True, allow_rollup_hdrs=True),
+        create("M", subjects=["m.>"], max_msgs_per_subject=1, discard="new", **_PER_SUBJECT),
         pub("m.a"), pub("m.a"), pub("m.b"), pub("m.a", Rollup="sub"), info("M"),
         create("K", subjects=["k.>"], max_msgs_per_subject=1, max_msgs=2, discard="new"), pub("k.a"),
         pub("k.b"), pub("k.c"), pub("k.a"), info("K"),

@@ -1,0 +1,135 @@
+"""When a publish is acknowledged, and what is there after the end, a crash and an error of the disk."""
+
+import errno
+import json
+from typing import Any
+
+from tests.broker.jetstream.world import World
+
+
+def test_an_acknowledgement_waits_for_the_disk() -> None:
+    world = World()
+    world.create("S", subjects=["s.>"])
+    reply = world.send("s.1", b"one")
+    world.turn()
+    assert world.jobs and world.answer(reply) is None
+    world.work()
+    assert world.answer(reply) == {"stream": "S", "seq": 1}
+
+
+def test_publishes_of_one_turn_share_a_commit_and_the_next_group_gathers_meanwhile() -> None:
+    world = World()
+    world.create("S", subjects=["s.>"])
+    first = [world.send("s.1") for _ in range(5)]
+    world.turn()
+    second = [world.send("s.1") for _ in range(5)]
+    world.turn()
+    assert len(world.jobs) == 1
+    world.work()
+    assert all(world.answer(reply) for reply in first)
+    assert not any(world.answer(reply) for reply in second)
+    world.settle()
+    assert [world.answer(reply)["seq"] for reply in first + second] == list(range(1, 11))
+
+
+def test_streams_do_not_wait_for_one_another() -> None:
+    world = World()
+    world.create("A")
+    world.create("B")
+    world.send("A")
+    reply = world.send("B")
+    world.turn()
+    assert len(world.jobs) == 2
+    slow = world.jobs.popleft()
+    world.settle()
+    assert world.answer(reply) == {"stream": "B", "seq": 1}
+    world.jobs.append(slow)
+    world.settle()
+
+
+def test_a_duplicate_of_what_is_not_on_disk_yet_waits_too() -> None:
+    world = World()
+    world.create("S")
+    fields = {"Nats-Msg-Id": "1"}
+    original = world.send("S", b"x", fields)
+    world.turn()
+    repeated = world.send("S", b"x", fields)
+    world.turn()
+    assert world.answer(original) is None and world.answer(repeated) is None
+    world.settle()
+    assert world.answer(repeated) == {"stream": "S", "seq": 1, "duplicate": True}
+
+
+def test_streams_messages_and_ids_are_there_after_a_crash() -> None:
+    world = World()
+    created = world.create("S", subjects=["s.>"], description="kept", max_msgs_per_subject=2)
+    world.create("M", storage="memory")
+    world.create("GONE")
+    world.api("STREAM.DELETE.GONE")
+    for number in range(5):
+        world.publish("s.a", b"%d" % number, Msg_Id=str(number))
+    world.api("STREAM.UPDATE.S", created["config"] | {"description": "changed"})
+    after = world.crash()
+    assert after.api("STREAM.NAMES")["streams"] == ["S"]
+    assert after.messages("S") == {4: (b"s.a", b"3"), 5: (b"s.a", b"4")}
+    info = after.api("STREAM.INFO.S")
+    assert info["config"]["description"] == "changed" and info["created"] == created["created"]
+    assert after.publish("s.a", Msg_Id="4") == {"stream": "S", "seq": 5, "duplicate": True}
+    assert after.publish("s.a", Expected_Last_Msg_Id="4") == {"stream": "S", "seq": 6}
+
+
+def test_what_was_not_acknowledged_is_taken_at_a_clean_end() -> None:
+    world = World()
+    world.create("S")
+    for _ in range(3):
+        world.account.publish(b"S", b"nobody asked")
+    assert world.restart().state("S")["messages"] == 3
+
+
+def test_a_stream_begins_anew_under_the_name_of_one_that_was_deleted() -> None:
+    world = World()
+    world.create("S")
+    world.publish("S", b"old")
+    reply = world.send("$JS.API.STREAM.DELETE.S")
+    again = world.send("$JS.API.STREAM.CREATE.S", json.dumps({"name": "S"}).encode())
+    late = world.send("S", b"new")
+    world.settle()
+    assert world.answer(reply)["success"] and world.answer(again)["did_create"]
+    assert world.answer(late) == {"stream": "S", "seq": 1}
+    assert world.crash().messages("S") == {1: (b"S", b"new")}
+
+
+def refusal(answer: Any) -> tuple[int, int]:
+    return answer["error"]["code"], answer["error"]["err_code"]
+
+
+def test_a_write_error_refuses_what_follows_and_loses_nothing_that_was_acknowledged() -> None:
+    world = World()
+    world.create("S")
+    world.create("OTHER")
+    world.publish("S", b"safe")
+    world.disk.fail_with(errno.ENOSPC)
+    assert refusal(world.publish("S", b"lost")) == (503, 10077)
+    assert refusal(world.publish("S", b"refused")) == (503, 10077)
+    assert refusal(world.api("STREAM.PURGE.S")) == (500, 10110)
+    assert world.publish("OTHER") == {"stream": "OTHER", "seq": 1}
+    assert world.crash().messages("S") == {1: (b"S", b"safe")}
+
+
+def test_a_stream_whose_description_cannot_be_written_is_not_created() -> None:
+    world = World()
+    world.disk.fail_with(errno.ENOSPC)
+    assert refusal(world.create("S")) == (500, 10049)
+    assert world.api("STREAM.NAMES")["streams"] is None
+    assert world.create("S")["did_create"]
+
+
+def test_a_damaged_description_is_reported_and_leaves_the_others_alone() -> None:
+    world = World()
+    world.create("S")
+    world.create("T")
+    (path,) = (n for n in world.disk._names if "/S." in n and n.endswith("meta.json"))
+    world.disk.flip_bit(path, 100)
+    after = world.crash()
+    assert after.api("STREAM.NAMES")["streams"] == ["T"]
+    assert len(after.engine.accounts["A"].unreadable) == 1
