@@ -80,6 +80,7 @@ def add_accounts(server: Server, config: Config) -> None:
         own = server.add_account(account.name, is_system=account.name == config.system_account)
         _limit(own, account)
         own.set_mappings(_mappings(account.mappings))
+    _exchange(server, config)
     server.global_account.set_mappings(_mappings(config.mappings))
     if not config.no_system_account and server.system_account is None:
         server.add_account(config.system_account or SYSTEM_ACCOUNT, is_system=True)
@@ -100,6 +101,19 @@ def _limit(account: Account, config: AccountConfig) -> None:
     limits.payload = config.limits.max_payload
     limits.leaf = config.limits.max_leafnodes
     account.jetstream = _jetstream_terms(config.jetstream)
+
+
+def _exchange(server: Server, config: Config) -> None:
+    """What the accounts export and import; all exports first, so that no import is refused for a moment."""
+    if not any(a.exports or a.imports for a in config.accounts) and not server.exchange.in_use:
+        return
+    from broker.config.exchange import exports_of, imports_of
+
+    accounts = [(server.accounts[config.name], config) for config in config.accounts]
+    for account, configured in accounts:
+        server.exchange.set(account, exports_of(configured), account.imports.terms)
+    for account, configured in accounts:
+        server.exchange.set(account, exports_of(configured), imports_of(configured))
 
 
 def _mappings(configured: dict[str, list[MappingConfig]]) -> dict[bytes, list["Destination"]]:

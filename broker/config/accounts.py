@@ -358,3 +358,14 @@ def _check_references(found: list[AccountConfig], node: Node, report: Report) ->
         for source in account.imports:
             if source.account not in names:
                 report.error(node, f'"{source.account}" account not defined for {source.kind} import')  # fmt: skip
+    if report.errors or not any(account.imports or account.exports for account in found):
+        return
+    from broker.config import exchange
+
+    for problem in exchange.problems(found, "$SYS"):
+        report.error(node, problem)
+    for account in found:
+        if any(export.latency for export in account.exports):
+            report.warn(
+                node, f"latency of exports of account {account.name}: not measured by this server"
+            )

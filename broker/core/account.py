@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from broker.core.exchange import Exchange
+from broker.core.exports import Exports
+from broker.core.imports import Imports
 from broker.core.message import Message
 from broker.core.options import NO_LIMIT
+from broker.core.responses import Responses
 from broker.core.stats import Traffic
 from broker.core.sublist import Sublist
 from broker.core.subscription import (
-    ClientSubscription,
     Deliver,
     InternalSubscription,
     Kind,
@@ -56,8 +59,9 @@ class Account:
     """``name`` is the account's id: the public key in operator mode, else the configured name."""
 
     def __init__(
-        self, name: str, random: Callable[[], float], cache_max: int = 1024, is_system: bool = False
-    ) -> None:
+        self, name: str, random: Callable[[], float], exchange: Exchange, cache_max: int = 1024,
+        is_system: bool = False,
+    ) -> None:  # fmt: skip
         self.name = name
         #: For people; "" when the claims have none.
         self.display_name = ""
@@ -72,6 +76,11 @@ class Account:
         self.random = random
         #: Rewrites the subject of a client's publish; None when the account has no mappings.
         self.mapping: Mappings | None = None
+        self.exports = Exports(name)
+        self.imports = Imports(self, exchange)
+        self.responses = Responses(self, exchange)
+        #: As requests from other accounts say it.
+        self.server_name = ""
 
     def __repr__(self) -> str:
         return f"Account({self.name!r}, clients={len(self.clients)}, subscriptions={len(self.sublist)})"
@@ -119,15 +128,32 @@ class Account:
     ) -> InternalSubscription:
         """Raises ValueError for a subject that can't be subscribed to."""
         sub = InternalSubscription(subject, callback, queue, kind)
-        if not self.sublist.insert(sub):
+        if not self.insert(sub):
             raise ValueError(f"subject {subject.decode(errors='replace')!r}: not a valid filter")
         return sub
+
+    def insert(self, sub: Subscription) -> bool:
+        """False when the subject is no valid filter; then nothing changed."""
+        if not self.sublist.insert(sub):
+            return False
+        if self.imports.streams:
+            self.imports.take(sub)
+        return True
 
     def unsubscribe(self, sub: Subscription) -> None:
         """Idempotent; messages already on their way to it are dropped."""
         if not sub.closed:
             sub.closed = True
             self.sublist.remove(sub)
+            if self.imports.streams:
+                self.imports.release(sub)
+            self.responses.unsubscribed(sub.subject)
+
+    def refresh(self, sub: Subscription) -> None:
+        """How ``sub`` may be delivered to has changed."""
+        self.sublist.invalidate(sub.subject)
+        if self.imports.streams:
+            self.imports.refresh(sub)
 
     def publish(
         self, subject: bytes, payload: bytes, reply: bytes = b"", header: bytes = b"",
@@ -138,12 +164,6 @@ class Account:
 
     def deliver(self, message: Message) -> bool:
         return self.sublist.match(message.subject).deliver(message, self.random)
-
-    def on_subscribe(self, sub: ClientSubscription) -> None:
-        """A client of this account has subscribed; imports extend this."""
-
-    def on_unsubscribe(self, sub: ClientSubscription) -> None:
-        """The counterpart of ``on_subscribe``."""
 
     def has_interest(self, subject: bytes) -> bool:
         return self.sublist.match(subject).interest

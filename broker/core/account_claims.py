@@ -17,6 +17,7 @@ from typing import Final, Literal, Protocol
 
 from broker.core.account import Account, JetStreamTerms
 from broker.core.auth import Grant, UserTerms
+from broker.core.claimed_exchange import exports_of, imports_of, signers_of
 from broker.core.client import Client
 from broker.core.options import NO_LIMIT
 from broker.core.permissions import Permissions, ResponsePermission
@@ -80,6 +81,7 @@ class OperatorAccounts:
         self._held: dict[str, Held] = {}
         self.trust = trust
         self.system_account = system_account or trust.system_account
+        server.exchange.find = lambda name: self.account(name, server.clock.wall_s())
 
     def find(self, name: str, now_s: float) -> Held | None:
         """The account under this public key; None when there is none that can be trusted."""
@@ -126,8 +128,9 @@ class OperatorAccounts:
         held = self._held.get(name)
         if isinstance(judged.entry, Tombstone):
             return self._delete(name)
-        if held is None:
-            return 0  # read from the source when somebody needs it
+        if held is None:  # read from the source when somebody needs it
+            self._server.exchange.look_again(name)
+            return 0
         before = held.claims
         self._fill(held, judged.token, judged.entry)
         closed = self._server.enforce_connection_limit(held.account)
@@ -169,6 +172,15 @@ class OperatorAccounts:
         account.limits.conn, account.limits.leaf = limits.conn, limits.leaf
         account.set_mappings(_mappings(claims))
         account.jetstream = _jetstream_terms(limits)
+        self._server.exchange.set(
+            account,
+            exports_of(claims),
+            imports_of(claims),
+            signers_of(claims, strict=held.strict),
+        )
+        for terms, problem in account.imports.problems.items():
+            log.info("Account %.56s: import of %s %s from %.56s: %s", account.name, terms.kind,
+                     terms.subject.decode(), terms.account, problem)  # fmt: skip
         self._server.account_changed(account)
 
     def delete(self, name: str) -> int:

@@ -186,12 +186,11 @@ class Client:
             return
         if sid not in self.subs:
             sub = ClientSubscription(self, subject, queue, sid)
-            if not self.account.sublist.insert(sub):
+            if not self.account.insert(sub):
                 self.send_error(errors.INVALID_SUBJECT)
                 return
             self.subs[sid] = sub
             self._watch_denied(subject)
-            self.account.on_subscribe(sub)
         if self.options.verbose:
             self.send(encoder.OK)
 
@@ -224,7 +223,7 @@ class Client:
             limit = parser.size(words[1]) if len(words) == 2 else 0
             if limit > sub.msgs:
                 sub.max = limit
-                self.account.sublist.invalidate(sub.subject)
+                self.account.refresh(sub)
             else:
                 self.unsubscribe(sub)
         if self.options.verbose:
@@ -235,7 +234,6 @@ class Client:
         if not sub.closed:
             del self.subs[sub.sid]
             self.account.unsubscribe(sub)
-            self.account.on_unsubscribe(sub)
 
     def drop_subscriptions(self) -> None:
         for sub in tuple(self.subs.values()):
@@ -243,16 +241,14 @@ class Client:
 
     # Sending ----------------------------------------------------------------------------------------
 
-    def refuses(self, message: Message) -> bool:
-        """True for its own messages with echo off, and for subjects that its permissions hide."""
+    def refuses(self, message: Message, subject: bytes) -> bool:
+        """True for its own messages with echo off, and for a ``subject`` that its permissions hide."""
         if message.publisher is self and not self.options.echo:
             return True
-        return (
-            self.hides and self.permissions is not None and self.permissions.hides(message.subject)
-        )
+        return self.hides and self.permissions is not None and self.permissions.hides(subject)
 
     def send_message(self, sub: ClientSubscription, subject: bytes, message: Message) -> None:
-        """``subject`` is what the client shall see, which an import may have changed."""
+        """``subject`` is the message's; what the client sees of it is the subscription's to say."""
         head = sub.head(subject)
         size = message.size
         if message.header and self.headers:
@@ -261,7 +257,8 @@ class Client:
             body, size = message.plain_body(), len(message.payload)
         if message.reply and self.replies is not None:
             self._grant_reply(message.reply)
-        for traffic in (self, self.account.stats, self.server.stats):
+        account = self.account if sub.imported is None else sub.imported.source.exporter
+        for traffic in (self, account.stats, self.server.stats):
             traffic.out_msgs += 1
             traffic.out_bytes += size
         self.outbound.append(head)
@@ -331,4 +328,4 @@ class Client:
         if direct != self.takes_direct:
             self.takes_direct = direct
             for sub in self.subs.values():
-                account.sublist.invalidate(sub.subject)
+                account.refresh(sub)

@@ -6,13 +6,24 @@ from broker.protocol import encoder
 
 if TYPE_CHECKING:
     from broker.core.client import Client
+    from broker.core.service_import import Passage
 
 
 class Message:
     """``header`` is the raw NATS/1.0 block or empty; ``payload`` never includes it. All fields are ``bytes`` slices
-    that may be kept. ``publisher`` is None for what the server publishes itself."""
+    that may be kept. ``publisher`` is None for what the server publishes itself; ``via`` are the services, of imports
+    and their replies, that brought it from another account."""
 
-    __slots__ = ("_body", "_plain_body", "header", "payload", "publisher", "reply", "subject")
+    __slots__ = (
+        "_body",
+        "_plain_body",
+        "header",
+        "payload",
+        "publisher",
+        "reply",
+        "subject",
+        "via",
+    )
 
     def __init__(
         self,
@@ -22,12 +33,14 @@ class Message:
         payload: bytes,
         publisher: "Client | None" = None,
         body: bytes | None = None,
+        via: "tuple[Passage, ...]" = (),
     ) -> None:
         self.subject = subject
         self.reply = reply
         self.header = header
         self.payload = payload
         self.publisher = publisher
+        self.via = via
         self._body = body
         self._plain_body = None if header else body
 

@@ -17,10 +17,11 @@ from broker.core.auth import Authenticator, ConnectionType, Grant, Peer, Refusal
 from broker.core.client import Client, Wire
 from broker.core.clock import Clock, SystemClock, system_random
 from broker.core.closed import ClosedClient, closed_client
+from broker.core.exchange import Exchange
 from broker.core.options import ServerOptions
 from broker.core.outbound import Outbound
 from broker.core.stats import ServerStats
-from broker.core.timers import Timers
+from broker.core.timers import Timer, Timers
 from broker.protocol import encoder, errors
 from broker.protocol.errors import Reason
 
@@ -56,18 +57,21 @@ class Server:
         self.random = (random or system_random()).random
         self.stats = ServerStats()
         self.start_s = self.clock.wall_s()
+        self.wake: Callable[[], None] = _nothing
+        self.rearm: Callable[[float], None] = _ignore
+        self.timers = Timers()
         self.accounts: dict[str, Account] = {}
+        self.exchange = Exchange(
+            self.accounts.get, self.clock.monotonic_s, self.clock.wall_s, self.after
+        )
         self.global_account = self.add_account(GLOBAL_ACCOUNT)
         #: None where no system account is configured.
         self.system_account: Account | None = None
         self.clients: dict[int, Client] = {}
         self.closed_clients: deque[ClosedClient] = deque(maxlen=options.max_closed_clients or None)
-        self.timers = Timers()
         self.lame_duck = False
         #: True once it ends.
         self.stopping = False
-        self.wake: Callable[[], None] = _nothing
-        self.rearm: Callable[[float], None] = _ignore
         #: Calls back after so many seconds.
         self.later: Callable[[float, Callable[[], None]], object] = _never
         self.on_connect: list[Callable[[Client], None]] = []
@@ -89,7 +93,10 @@ class Server:
         """The account of that name; made when there is none."""
         account = self.accounts.get(name)
         if account is None:
-            account = Account(name, self.random, self.options.match_cache_max, is_system)
+            account = Account(
+                name, self.random, self.exchange, self.options.match_cache_max, is_system
+            )
+            account.server_name = self.options.server_name or self.server_id
             self.accounts[name] = account
             if is_system:
                 self.system_account = account
@@ -112,6 +119,7 @@ class Server:
             self.close_client(client, reason)
         for hook in self.on_account_gone:
             hook(account, deleted)
+        self.exchange.forget(account)
         return len(clients)
 
     def enforce_connection_limit(self, account: Account) -> int:
@@ -185,7 +193,7 @@ class Server:
         client.set_limits(grant.subs, grant.payload)
         client.set_permissions(grant.permissions)
         for sub in client.subs.values():
-            account.sublist.invalidate(sub.subject)
+            account.refresh(sub)
         if grant.expires_at is not None:
             self._expire_at(client, grant.expires_at)
         return True
@@ -280,6 +288,12 @@ class Server:
             client = self.clients.get(cid)
             if client is not None:
                 self._due(client, now_s)
+
+    def after(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """``callback`` once, so much later, unless the timer is cancelled."""
+        timer = Timer(callback)
+        self.later(seconds, timer.run)
+        return timer
 
     def blocked(self, client: Client) -> None:
         """The client's transport takes nothing more; write_deadline runs."""

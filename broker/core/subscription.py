@@ -11,6 +11,7 @@ from broker.core.message import Message
 
 if TYPE_CHECKING:
     from broker.core.client import Client
+    from broker.core.stream_import import Imported
 
 #: Told the message; the answer says whether it counts as delivered (False: a queue group asks its next member).
 Deliver = Callable[[Message], bool | None]
@@ -70,28 +71,39 @@ class InternalSubscription(Subscription):
 
 
 class ClientSubscription(Subscription):
-    """A SUB of a connection. ``max`` 0 = no auto-unsubscribe, else the number of messages after which it ends."""
+    """A SUB of a connection. ``max`` 0 = no auto-unsubscribe, else the number of messages after which it ends.
 
-    __slots__ = ("client", "max")
+    With ``imported`` it is the shadow of one, in the sublist of an account that its own account imports from.
+    """
+
+    __slots__ = ("client", "imported", "max")
 
     client: "Client"
+    imported: "Imported | None"
 
     def __init__(self, client: "Client", subject: bytes, queue: bytes, sid: bytes) -> None:
         super().__init__(subject, queue, sid)
         self.client = client
+        self.imported = None
         self.max = 0
 
     @property
     def direct(self) -> bool:
+        if self.imported is not None and not self.imported.parent.direct:
+            return False
         return self.max == 0 and self.client.takes_direct
 
     def head(self, subject: bytes) -> bytes:
         """Wire   ``MSG <subject> <sid> ``"""
+        if self.imported is not None:
+            subject = self.imported.show(subject)
         return b"MSG %b %b " % (subject, self.sid)
 
     def deliver(self, message: Message) -> bool:
+        if self.imported is not None:
+            return self.imported.deliver(self, message)
         client = self.client
-        if self.closed or client.refuses(message):
+        if self.closed or client.refuses(message, message.subject):
             return False
         self.msgs += 1
         if self.max and self.msgs >= self.max:

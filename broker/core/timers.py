@@ -5,6 +5,7 @@ of a client that has gone is nothing.
 """
 
 import heapq
+from collections.abc import Callable
 
 #: Times are rounded up to this, so that many clients share one wake-up.
 GRANULARITY_S = 0.01
@@ -34,3 +35,21 @@ class Timers:
         while self._heap and self._heap[0][0] <= now_s:
             due.append(heapq.heappop(self._heap)[1])
         return due
+
+
+class Timer:
+    """A callback that is still to come; see ``Server.after``."""
+
+    __slots__ = ("_callback",)
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        """Idempotent, also after the callback ran."""
+        self._callback = None
+
+    def run(self) -> None:
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback()

@@ -221,6 +221,14 @@ def _signing_keys(value: Any, where: str) -> SigningKeys:
 
 
 @dataclass(slots=True)
+class MessageTrace(Body):
+    """Where traces of messages with a ``traceparent`` go, and what share of them in per cent (0 = all)."""
+
+    dest: str = wire(text)
+    sampling: int = wire(integer)
+
+
+@dataclass(slots=True)
 class AccountBody(Body):
     limits: AccountLimits = wire(body_of(AccountLimits), made=AccountLimits)
     #: Public key → its scope; None = the key may sign any user.
@@ -232,6 +240,7 @@ class AccountBody(Body):
     exports: list[Export] = wire(list_of(body_of(Export)))
     mappings: dict[str, list[WeightedMapping]] = wire(map_of(list_of(body_of(WeightedMapping))))
     authorization: ExternalAuthorization = wire(body_of(ExternalAuthorization))
+    trace: MessageTrace | None = wire(optional_body_of(MessageTrace), None)
     description: str = wire(text)
     info_url: str = wire(text)
     tags: list[str] = wire(texts)
@@ -272,6 +281,18 @@ class TombstoneBody(Body):
 
     accounts: list[str] = wire(texts)
     type: str = wire(text, "generic")
+    version: int = wire(integer, VERSION)
+
+
+@dataclass(slots=True)
+class ActivationBody(Body):
+    """``subject`` and ``kind`` (stream or service) are what may be imported."""
+
+    subject: str = wire(text)
+    kind: str = wire(text)
+    issuer_account: str = wire(text)
+    tags: list[str] = wire(texts)
+    type: str = wire(text, "activation")
     version: int = wire(integer, VERSION)
 
 
@@ -392,6 +413,18 @@ class UserClaims(_Claims):
     @property
     def account(self) -> str:
         return self.body.issuer_account or self.issuer
+
+
+@dataclass(slots=True)
+class ActivationClaims(_Claims):
+    """Leave to import from an account, signed by it or its signing key; ``subject`` is the importing one."""
+
+    TYPE: ClassVar[str] = "activation"
+    body: ActivationBody = field(default_factory=ActivationBody)
+
+    @classmethod
+    def _read_body(cls, decoded: Decoded) -> ActivationBody:
+        return ActivationBody.from_dict(_body(decoded), "nats.")
 
 
 @dataclass(slots=True)

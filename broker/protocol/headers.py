@@ -32,5 +32,14 @@ def with_field(header: bytes, name: bytes, value: bytes) -> bytes:
     return header[:-2] + field if header.endswith(b"\r\n\r\n") else header + field
 
 
+def without(header: bytes, name: bytes) -> bytes:
+    """``header`` without any field of that name; empty when nothing else was in it."""
+    lines = header.split(_LINE_END)
+    kept = [line for line in lines if not line.startswith(b"%b:" % name)]
+    if len(kept) == len(lines):
+        return header
+    return b"" if kept == [PREFIX[:-2], b"", b""] else _LINE_END.join(kept)
+
+
 def _one_line(value: bytes) -> bytes:
     return value.replace(b"\r", b" ").replace(b"\n", b" ")
