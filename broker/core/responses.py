@@ -121,10 +121,11 @@ class Responses:
         random = self._account.random
         return bytes(_DIGITS[int(random() * len(_DIGITS))] for _ in range(6))
 
-    def _arrived(self, message: Message) -> bool:
+    def _arrived(self, message: Message) -> None:
+        """An answer always counts as taken: whoever gives one isn't told that nobody waits for it any more."""
         response = self._expected.get(message.subject)
         if response is None or any(passage.export is response.export for passage in message.via):
-            return False
+            return
         asker = response.asker
         subject, reply, further = response.reply, message.reply, None
         if asker.mapping is not None:
@@ -143,7 +144,6 @@ class Responses:
             self.drop(response)
         else:
             response.last_s = self._exchange.now_s()
-        return delivered
 
     def _watch(self, export: "Export | None", threshold_s: float) -> None:
         self._timers[export] = self._exchange.after(threshold_s, lambda: self._expire(export))

@@ -1,0 +1,185 @@
+"""What is said to a server: by configuration, each transcript with a name that says what it is about.
+
+A step is a client with what it sends: bytes, an Answer to what it received, CONNECT options for a new connection, or
+None to close it.
+"""
+
+# ruff: noqa: E501  (a transcript reads best as one line)
+
+from typing import Any
+
+from tests.differential.wire import Answer, publish
+
+Steps = list[tuple[str, Any]]
+
+
+def user(name: str, **more: Any) -> dict[str, Any]:
+    return {"user": name, "pass": "x", **more}
+
+
+def _one(*blocks: bytes, **options: Any) -> Steps:
+    """A single client."""
+    return [("c", options), *(("c", block) for block in blocks)]
+
+
+PLAIN: dict[str, Steps] = {
+    "unknown operation": _one(b"FOO\r\n"),
+    "publish with one word": _one(b"PUB a\r\n"),
+    "publish with five words": _one(b"PUB a b c d 1\r\n"),
+    "negative size": _one(b"PUB a -1\r\n"),
+    "size that is no number": _one(b"PUB a x\r\n"),
+    "payload longer than announced": _one(b"SUB a 1\r\nPUB a 1\r\nxyz\r\n"),
+    "payload without its end": _one(b"PUB a 1\r\nx\n\r\n"),
+    "payload over max_payload": _one(b"PUB a 1025\r\n"),
+    "control line too long": _one(b"PUB " + b"a" * 600 + b" 0\r\n\r\n"),
+    "control line too long and unfinished": _one(b"SUB " + b"a" * 600),
+    "subscribing with four words": _one(b"SUB a b c d\r\n"),
+    "subscribing with one word": _one(b"SUB a\r\n"),
+    "invalid subjects": _one(b"SUB a..b 1\r\nSUB .a 2\r\nSUB a. 3\r\nSUB >.a 4\r\nSUB a.>.b 5\r\n"),
+    "wildcards as part of a token": _one(b"SUB a* 1\r\nPUB a* 0\r\n\r\nPUB ab 0\r\n\r\n"),
+    "publishing to wildcards": _one(b"SUB a.* 1\r\nSUB a.b 2\r\nPUB a.* 1\r\nx\r\nPUB a.> 1\r\ny\r\n"),
+    "too many tokens": _one(b"SUB 1.2.3.4.5.6.7.8.9 1\r\nSUB 1.2.3.4.5.6.7.8 2\r\n"),
+    "same sid twice": _one(b"SUB a 1\r\nSUB b 1\r\nPUB a 1\r\nx\r\nPUB b 1\r\ny\r\n"),
+    "unsubscribing": _one(b"SUB a 1\r\nUNSUB 1\r\nPUB a 1\r\nx\r\nUNSUB 9\r\n"),
+    "unsubscribing after a number": _one(b"SUB a 1\r\nUNSUB 1 2\r\n", b"PUB a 1\r\n1\r\nPUB a 1\r\n2\r\nPUB a 1\r\n3\r\n"),
+    "unsubscribing after fewer than came": _one(
+        b"SUB a 1\r\nPUB a 1\r\n1\r\nPUB a 1\r\n2\r\nUNSUB 1 1\r\nPUB a 1\r\n3\r\n"
+    ),
+    "unsubscribing with three words": _one(b"UNSUB 1 2 3\r\n"),
+    "unsubscribing with none": _one(b"UNSUB\r\n"),
+    "message from a client": _one(b"MSG a 1 0\r\n\r\n"),
+    "route operation": _one(b"RS+ a b\r\n"),
+    "error from a client": _one(b"-ERR 'x'\r\n"),
+    "ok from a client": _one(b"+OK\r\n"),
+    "info from a client": _one(b"INFO {}\r\n", b"INFO {x\r\n"),
+    "connect that isn't JSON": [("c", b"CONNECT {x\r\n")],
+    "connect with a wrong type": [("c", b'CONNECT {"verbose":"x"}\r\n')],
+    "connect without protocol": [("c", b'CONNECT {"verbose":false}\r\n'), ("c", b"SUB a 1\r\nPUB a 0\r\n\r\n")],
+    "unknown protocol": _one(protocol=2),
+    "account in connect": _one(account="x"),
+    "no responders without headers": _one(headers=False),
+    "without connect": [("c", b"SUB a 1\r\nPUB a 2\r\nhi\r\n")],
+    "lower case and blanks": _one(b"sub   a\t1\r\npub  a \t 2\r\nhi\r\npInG\r\n"),
+    "bare line feeds": _one(b"SUB a 1\nPUB a 2\nhi\r\n"),
+    "verbose": _one(
+        b"SUB a 1\r\nPUB a 1\r\nx\r\nUNSUB 1\r\nSUB b..c 2\r\nSUB a 3\r\nSUB a 3\r\nHPUB a 12 12\r\nNATS/1.0\r\n\r\n\r\n",
+        verbose=True,
+    ),
+    "pedantic": _one(b"SUB > 1\r\nPUB a.* 1\r\nx\r\nPUB a..b 1\r\ny\r\nPUB a 1\r\nz\r\n", pedantic=True),
+    "echo off": _one(b"SUB a 1\r\nSUB a q 2\r\nPUB a 1\r\nx\r\n", echo=False),
+    "headers": _one(
+        b"SUB h 1\r\nHPUB h 18 20\r\nNATS/1.0\r\nA: b\r\n\r\nhi\r\nHPUB h r 12 12\r\nNATS/1.0\r\n\r\n\r\nHPUB h 3 4\r\nabcd\r\n"
+    ),
+    "headers to a client without": [
+        ("old", {"headers": False, "no_responders": False}), ("old", b"SUB h 1\r\n"), ("new", {}),
+        ("new", b"HPUB h r 18 20\r\nNATS/1.0\r\nA: b\r\n\r\nhi\r\n"), ("old", b"HPUB h 12 12\r\nNATS/1.0\r\n\r\n\r\n"),
+    ],
+    "header longer than the message": _one(b"HPUB h 5 4\r\nabcd\r\n"),
+    "header with one number": _one(b"HPUB h 4\r\nabcd\r\n"),
+    "no responders": _one(b"SUB r.* 1\r\nPUB nobody r.1 2\r\nhi\r\nPUB a..b r.2 0\r\n\r\n"),
+    "no responders not asked for": _one(b"SUB r 1\r\nPUB nobody r 2\r\nhi\r\n", no_responders=False),
+    "no responders with somebody": _one(b"SUB r 1\r\nSUB somebody 2\r\nPUB somebody r 2\r\nhi\r\n"),
+    "reserved replies": _one(
+        b"PUB a _R_.x 0\r\n\r\nPUB a $JS.ACK.x 0\r\n\r\nPUB a _GR_.x 0\r\n\r\nPUB _R_.x 0\r\n\r\nPUB $NRG.x 0\r\n\r\nPUB _GR_.x 0\r\n\r\n"
+    ),
+    "system queue group": _one(b"SUB a _sys_ 1\r\nSUB a other 2\r\n"),
+    "queue groups": [
+        ("a", {}), ("a", b"SUB q one 1\r\nSUB q two 2\r\nSUB q 3\r\nSUB q.* one 4\r\n"), ("b", {}),
+        ("b", b"PUB q 1\r\nx\r\nPUB q.1 1\r\ny\r\n"),
+    ],
+    "connecting again": _one(b"SUB a 1\r\n", b'CONNECT {"verbose":false}\r\nPUB a 0\r\n\r\n', b"SUB a 2\r\nPUB a 0\r\n\r\n"),
+}  # fmt: skip
+
+USERS: dict[str, Steps] = {
+    "no credentials": _one(),
+    "wrong password": _one(user="open", **{"pass": "y"}),
+    "unknown user": _one(user="nobody", **{"pass": "x"}),
+    "bcrypt": [("c", {"user": "hashed", "pass": "foo"}), ("c", b"PUB a 0\r\n\r\n")],
+    "bcrypt with a wrong password": [("c", {"user": "hashed", "pass": "bar"})],
+    "something before connect": [("c", b"PUB a 0\r\n\r\n")],
+    "publishing with permissions": _one(
+        b"PUB a.b 0\r\n\r\nPUB a.secret 0\r\n\r\nPUB b 0\r\n\r\nPUB a.* 0\r\n\r\nPUB x r 0\r\n\r\nPUB a.b r.x 0\r\n\r\n",
+        **user("limited"),
+    ),
+    "publishing with permissions, verbose": _one(b"PUB a.b 0\r\n\r\nPUB b 0\r\n\r\n", **user("limited", verbose=True)),
+    "subscribing with permissions": _one(
+        b"SUB b.x 1\r\nSUB b.secret 2\r\nSUB b.* 3\r\nSUB > 4\r\nSUB c 5\r\nSUB b.> 6\r\nSUB b.x.hidden 7\r\nSUB b.secret q 8\r\n",
+        **user("limited"),
+    ),
+    "subscribing in queue groups with permissions": _one(
+        b"SUB q.x work.a 1\r\nSUB q.x other 2\r\nSUB q.x 3\r\nSUB b.x any 4\r\n", **user("limited")
+    ),
+    "what a wildcard may not see": [
+        ("l", user("limited")), ("l", b"SUB b.* 1\r\nSUB b.> 2\r\nSUB b.* q 3\r\n"), ("o", user("open")),
+        ("o", b"PUB b.ok 1\r\n1\r\nPUB b.secret 1\r\n2\r\nPUB b.x.hidden 1\r\n3\r\nPUB b.x.seen 1\r\n4\r\n"),
+    ],
+    "response permissions": [
+        ("r", user("responder")), ("r", b"SUB req 1\r\nPUB i.1 0\r\n\r\n"), ("o", user("open")),
+        ("o", b"SUB i.* 1\r\nPUB req i.1 1\r\nx\r\n"),
+        ("r", b"PUB i.1 1\r\n1\r\nPUB i.2 1\r\n1\r\nPUB i.1 1\r\n2\r\nPUB i.1 1\r\n3\r\n"),
+    ],
+    "response permissions alone": [
+        ("r", user("answering")), ("r", b"SUB req 1\r\nPUB i.1 0\r\n\r\n"), ("o", user("open")),
+        ("o", b"SUB i.* 1\r\nPUB req i.1 1\r\nx\r\n"), ("r", b"PUB i.1 1\r\n1\r\nPUB i.1 1\r\n2\r\n"),
+    ],
+}  # fmt: skip
+
+MAPPINGS: dict[str, Steps] = {
+    "mapped subjects": _one(
+        b"SUB > 1\r\n",
+        b"PUB m.lit 1\r\n1\r\nPUB m.a.b 1\r\n2\r\nPUB m.part.a-b.x 1\r\n3\r\nPUB east 1\r\n4\r\nPUB pre.a.b 1\r\n5\r\nPUB m 1\r\n6\r\n",
+        **user("open"),
+    ),
+    "lost on purpose": _one(b"SUB > 1\r\n", b"PUB m.lost 1\r\nx\r\n", b"PUB m.lost r 1\r\nx\r\n", **user("open")),
+    "no responders on the mapped subject": _one(b"SUB r 1\r\nPUB m.lit r 0\r\n\r\n", **user("open")),
+    "permissions of the mapped subject": _one(b"PUB m.lit 0\r\n\r\nPUB m.a.b.c 0\r\n\r\nPUB other 0\r\n\r\n", **user("mapped")),
+    "mapped with headers": _one(b"SUB > 1\r\nHPUB m.lit r 12 13\r\nNATS/1.0\r\n\r\nx\r\n", **user("open")),
+    "pedantic and mapped": _one(b"SUB > 1\r\nPUB m.*.> 1\r\nx\r\n", **user("open", pedantic=True)),
+}  # fmt: skip
+
+_A, _B, _C = ("a", user("a")), ("b", user("b")), ("c", user("c"))
+
+ACCOUNTS: dict[str, Steps] = {
+    "a stream is imported as it is": [_A, _B, ("b", b"SUB s.pub.> 1\r\nSUB s.pub.x 2\r\nSUB s.> 3\r\nSUB > 4\r\nSUB s.*.x 5\r\nSUB other 6\r\n"),
+        ("a", b"PUB s.pub.x 1\r\n1\r\nPUB s.pub.y.z 1\r\n2\r\nPUB s.other 1\r\n3\r\n")],
+    "a stream under another subject": [_A, _B, ("b", b"SUB from.a.* 1\r\nSUB from.a.x 2\r\nSUB from.> 3\r\nSUB s.x.priv 4\r\nSUB from.*.y 5\r\n"),
+        ("a", b"PUB s.x.priv 1\r\n1\r\nPUB s.y.priv r 1\r\n2\r\nPUB from.a.x 1\r\n3\r\n")],
+    "a stream with a prefix": [_A, _B, ("b", b"SUB pre.lit 1\r\nSUB lit 2\r\nSUB pre.> 3\r\n"), ("a", b"PUB lit 1\r\n1\r\n")],
+    "a stream of the account's own token": [_A, _B, ("b", b"SUB t.B.data 1\r\nSUB t.*.data 2\r\nSUB > 3\r\n"), ("a", b"PUB t.B.data 1\r\n1\r\nPUB t.C.data 1\r\n2\r\n")],
+    "a single subject of a stream": [_A, _C, ("c", b"SUB mine 1\r\nSUB s.pub.x 2\r\n"), ("a", b"PUB s.pub.x 1\r\n1\r\nPUB s.pub.y 1\r\n2\r\n")],
+    "queue groups over a stream": [_A, _B, ("b", b"SUB s.pub.x q 1\r\nSUB s.pub.* q 2\r\nSUB s.pub.x w 3\r\n"), ("a", b"PUB s.pub.y 1\r\n1\r\n")],
+    "unsubscribing from a stream": [_A, _B, ("b", b"SUB s.pub.x 1\r\n"), ("a", b"PUB s.pub.x 1\r\n1\r\n"), ("b", b"UNSUB 1\r\n"), ("a", b"PUB s.pub.x 1\r\n2\r\n")],
+    "nothing goes back along a stream": [_A, _B, ("a", b"SUB s.pub.x 1\r\n"), ("b", b"PUB s.pub.x 1\r\n1\r\n")],
+    "a stream is interest": [_A, ("a", b"SUB r 1\r\nPUB s.pub.x r 0\r\n\r\n"), _B, ("b", b"SUB s.pub.x 1\r\n"), ("a", b"PUB s.pub.x r 0\r\n\r\n"), ("b", None), ("a", b"PUB s.pub.x r 0\r\n\r\n")],
+    "headers over a stream": [_A, _B, ("b", b"SUB from.a.x 1\r\n"), ("a", b"HPUB s.x.priv 18 20\r\nNATS/1.0\r\nA: b\r\n\r\nhi\r\n")],
+    "a service answers once": [_A, _B, _C, ("c", b"SUB chain 1\r\n"), ("b", b"SUB r 1\r\nPUB one r 2\r\nhi\r\n")],
+    "a service that nobody serves": [_A, _B, ("b", b"SUB r 1\r\nPUB one r 2\r\nhi\r\nPUB local.stream r 0\r\n\r\nPUB swap.x.y r 0\r\n\r\n")],
+    "a request without a reply": [_A, _B, ("a", b"SUB svc.stream 1\r\n"), ("b", b"PUB local.stream 2\r\nhi\r\n")],
+    "tokens change places": [_A, _B, ("a", b"SUB svc.*.* 1\r\n"), ("b", b"SUB r 1\r\nPUB swap.x.y r 2\r\nhi\r\n")],
+    "an account's mappings hold for its service": [_A, _B, ("a", b"SUB svc.> 1\r\n"), ("b", b"SUB r 1\r\nPUB swap.here.mapped r 2\r\nhi\r\n")],
+    "who asks is shared": [_A, _B, ("a", b"SUB svc.chunk 1\r\n"), ("b", b"SUB r 1\r\nHPUB svc.chunk r 18 20\r\nNATS/1.0\r\nA: b\r\n\r\nhi\r\n")],
+    "who asks can't be pretended": [_A, _B, ("a", b"SUB svc.stream 1\r\n"),
+        ("b", publish(b"local.stream", b"hi", b'NATS/1.0\r\nNats-Request-Info: {"acc":"X"}\r\nA: b\r\n\r\n', b"r"))],
+    "one answer, and no second one": [_A, _B, ("a", b"SUB svc.*.* 1\r\n"), ("b", b"SUB r 1\r\nPUB swap.x.y r 2\r\nhi\r\n"),
+        ("a", Answer(b"first")), ("a", Answer(b"second")), ("a", Answer(b"third", reply=b"q"))],
+    "an answer with a header": [_A, _B, ("a", b"SUB svc.*.* 1\r\n"), ("b", b"SUB r 1\r\nPUB swap.x.y r 2\r\nhi\r\n"),
+        ("a", Answer(b"", b"NATS/1.0\r\nA: b\r\n\r\n"))],
+    "many answers up to an empty one": [_A, _B, ("a", b"SUB svc.stream 1\r\n"), ("b", b"SUB r 1\r\nPUB local.stream r 2\r\nhi\r\n"),
+        ("a", Answer(b"1")), ("a", Answer(b"2")), ("a", Answer(b"", b"NATS/1.0\r\nA: b\r\n\r\n")), ("a", Answer(b"")), ("a", Answer(b"late"))],
+    "chunks up to an empty one": [_A, _B, ("a", b"SUB svc.chunk 1\r\n"), ("b", b"SUB r 1\r\nPUB svc.chunk r 2\r\nhi\r\n"),
+        ("a", Answer(b"1")), ("a", Answer(b"2")), ("a", Answer(b"")), ("a", Answer(b"late"))],
+    "an answer through two accounts": [_A, _B, _C, ("c", b"SUB chain 1\r\n"), ("a", b"SUB > 1\r\n"), ("b", b"SUB r 1\r\nPUB one r 2\r\nhi\r\n"), ("c", Answer(b"yes")), ("c", Answer(b"again"))],
+    "a dialogue": [_A, _B, ("a", b"SUB svc.stream 1\r\nSUB next 2\r\n"), ("b", b"SUB r 1\r\nPUB local.stream r 2\r\nhi\r\n"),
+        ("a", Answer(b"and you?", reply=b"next")), ("b", Answer(b"fine")), ("a", Answer(b"bye"))],
+    "the asker is gone": [_A, _B, ("a", b"SUB svc.stream 1\r\nSUB x 2\r\n"), ("b", b"SUB r 1\r\nPUB local.stream r 2\r\nhi\r\n"),
+        ("b", b"UNSUB 1\r\n"), ("a", Answer(b"late", reply=b"x")), ("b", b"SUB r 2\r\n"), ("a", Answer(b"later", reply=b"x"))],
+    "the asker has left": [_A, _B, ("a", b"SUB svc.stream 1\r\nSUB x 2\r\n"), ("b", b"SUB r 1\r\nPUB local.stream r 2\r\nhi\r\n"),
+        ("b", None), ("a", Answer(b"late", reply=b"x"))],
+    "a request from a stream's message": [_A, _B, ("b", b"SUB s.pub.x 1\r\n"), ("a", b"SUB r 1\r\nPUB s.pub.x r 2\r\nhi\r\n"), ("b", Answer(b"goes nowhere"))],
+    "a service through its own circle": [_A, _B, ("a", b"SUB r 1\r\nPUB svc.one r 2\r\nhi\r\n")],
+    "services in queue groups": [_A, _B, ("a", b"SUB svc.stream q 1\r\n"), ("b", b"SUB r 1\r\nPUB local.stream r 2\r\nhi\r\n")],
+    "an account's token in a service": [_A, _B, ("a", b"SUB priv.* 1\r\n"), ("b", b"PUB priv 1\r\nx\r\n")],
+    "importing isn't subscribing": [_A, _B, ("b", b"SUB one 1\r\nSUB local.stream 2\r\n"), ("a", b"PUB svc.stream 1\r\nx\r\nPUB svc.one 1\r\ny\r\n"), ("b", b"PUB one 1\r\nz\r\n")],
+}  # fmt: skip
+
+TRANSCRIPTS = {"plain": PLAIN, "users": USERS, "mappings": MAPPINGS, "accounts": ACCOUNTS}
