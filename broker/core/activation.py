@@ -4,11 +4,12 @@ Source   github.com/nats-io/jwt v2: activation_claims.go, imports.go (Import.Val
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from broker.identity import nkeys
-from broker.identity.claims import ActivationClaims, Import
-from broker.identity.jwt import JwtError
 from broker.protocol.subject import is_subset
+
+if TYPE_CHECKING:
+    from broker.identity.claims import ActivationClaims, Import
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,16 @@ class Activation:
         return self.not_before <= now_s and (not self.expires_at or now_s < self.expires_at)
 
 
-def read_activation(entry: Import, importer: str) -> Activation | None:
+def read_activation(entry: "Import", importer: str) -> Activation | None:
     """The activation in an import of ``importer``; None when there is none, or it is for something else.
 
     Whether its issuer may sign for the exporting account, and whether it is revoked or in time, is not judged here.
     """
     if not entry.token:
         return None
+    from broker.identity.claims import ActivationClaims
+    from broker.identity.jwt import JwtError
+
     try:
         claims = ActivationClaims.decode(entry.token)
     except JwtError:
@@ -44,7 +48,9 @@ def read_activation(entry: Import, importer: str) -> Activation | None:
     )  # fmt: skip
 
 
-def _fits(claims: ActivationClaims, entry: Import, importer: str) -> bool:
+def _fits(claims: "ActivationClaims", entry: "Import", importer: str) -> bool:
+    from broker.identity import nkeys
+
     body = claims.body
     subject = entry.to if entry.type == "service" and entry.to else entry.subject
     return (

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from broker.core.activation import Activation
 from broker.core.exports import Kind
-from broker.core.service_import import ServiceImport
-from broker.core.stream_import import StreamImport
 from broker.core.subscription import InternalSubscription, Subscription
 from broker.protocol.subject import has_wildcards, is_subset, is_valid_subject, overlaps
-from broker.protocol.transform import TransformError, untokenize
 
 if TYPE_CHECKING:
     from broker.core.account import Account
     from broker.core.exchange import Exchange
+    from broker.core.service_import import ServiceImport
+    from broker.core.stream_import import StreamImport
     from broker.core.timers import Timer
 
 #: How many accounts a search for circles goes through.
@@ -42,7 +41,7 @@ class ImportTerms:
     activation: Activation | None = None
 
 
-class Refused(Exception):
+class Refused(ValueError):
     """An import that doesn't hold; the text is nats-server's."""
 
 
@@ -50,20 +49,15 @@ class Imports:
     """All imports of one account. ``problems``: why those that don't hold don't."""
 
     __slots__ = (
-        "_account",
-        "_active",
-        "_exchange",
-        "_internal",
-        "_timer",
-        "problems",
-        "streams",
+        "_account", "_exchange", "_internal", "_services", "_streams", "_timer", "problems", "streams",
         "terms",
-    )
+    )  # fmt: skip
 
     def __init__(self, account: "Account", exchange: "Exchange") -> None:
         self._account = account
         self._exchange = exchange
-        self._active: dict[ImportTerms, ServiceImport | StreamImport] = {}
+        self._services: dict[ImportTerms, ServiceImport] = {}
+        self._streams: dict[ImportTerms, StreamImport] = {}
         self._internal: dict[tuple[bytes, bytes], ServiceImport] = {}
         self._timer: Timer | None = None
         self.terms: tuple[ImportTerms, ...] = ()
@@ -72,14 +66,12 @@ class Imports:
         self.streams: tuple[StreamImport, ...] = ()
 
     def __len__(self) -> int:
-        return len(self._active)
+        return len(self._services) + len(self._streams)
 
     @property
-    def services(self) -> Iterable[ServiceImport]:
+    def services(self) -> "Iterable[ServiceImport]":
         yield from self._internal.values()
-        for found in self._active.values():
-            if isinstance(found, ServiceImport):
-                yield found
+        yield from self._services.values()
 
     # Subscriptions of the account's own -----------------------------------------------------------------
 
@@ -107,6 +99,8 @@ class Imports:
             return
         if known is not None:
             known.close()
+        from broker.core.service_import import ServiceImport
+
         made = self._internal[key] = ServiceImport(
             self._account, exporter, subject, local, share=share
         )
@@ -115,12 +109,12 @@ class Imports:
     def link(self) -> None:
         """Opens what of ``terms`` holds now, closes what doesn't."""
         self.problems = {}
-        for terms in [known for known in self._active if known not in self.terms]:
+        for terms in [t for t in (*self._services, *self._streams) if t not in self.terms]:
             self._close(terms)
         for terms in self.terms:
             try:
                 self._judge(terms)
-            except (Refused, TransformError) as error:
+            except ValueError as error:  # refused, or a transform that can't be
                 self._close(terms)
                 self.problems[terms] = str(error)
         self._watch_activations()
@@ -141,10 +135,11 @@ class Imports:
             terms.kind, terms.subject, self._account.name, terms.activation, self._exchange.wall_s()
         ):
             raise Refused(_UNAUTHORIZED.format(terms.kind))
-        known = self._active.get(terms)
-        if known is not None and known.exporter is exporter:
-            if isinstance(known, ServiceImport):
-                known.export = exporter.exports.find("service", known.subject)
+        stream, service = self._streams.get(terms), self._services.get(terms)
+        if stream is not None and stream.exporter is exporter:
+            return
+        if service is not None and service.exporter is exporter:
+            service.export = exporter.exports.find("service", service.subject)
             return
         self._close(terms)
         if terms.kind == "service":
@@ -153,6 +148,9 @@ class Imports:
             self._open_stream(terms, exporter)
 
     def _open_service(self, terms: ImportTerms, exporter: "Account") -> None:
+        from broker.core.service_import import ServiceImport
+        from broker.protocol.transform import untokenize
+
         local = terms.local or terms.subject
         if not is_valid_subject(local):
             raise Refused("invalid subject")
@@ -168,30 +166,29 @@ class Imports:
                     f'duplicate service import subject "{local.decode()}", previously used in import for account '
                     f'"{exporter.name}", subject "{known.subject.decode()}"'
                 )
-        self._active[terms] = made
+        self._services[terms] = made
         made.open()
 
     def _open_stream(self, terms: ImportTerms, exporter: "Account") -> None:
+        from broker.core.stream_import import StreamImport
+
         for other in self.streams:
             if other.exporter is exporter and other.source == terms.subject:
                 raise Refused("stream import already exists")
         check_streams(exporter, terms.local or terms.subject, {self._account.name})
         check_streams(exporter, terms.subject, {self._account.name})
         made = StreamImport(exporter, terms.subject, terms.local, allow_trace=terms.allow_trace)
-        self._active[terms] = made
-        self._find_streams()
+        self._streams[terms] = made
+        self.streams = tuple(self._streams.values())
         for sub in self._account.sublist.all():
             if not (isinstance(sub, InternalSubscription) and sub.kind == "service"):
                 made.take(sub)
 
     def _close(self, terms: ImportTerms) -> None:
-        known = self._active.pop(terms, None)
+        known = self._services.pop(terms, None) or self._streams.pop(terms, None)
         if known is not None:
             known.close()
-            self._find_streams()
-
-    def _find_streams(self) -> None:
-        self.streams = tuple(s for s in self._active.values() if isinstance(s, StreamImport))
+            self.streams = tuple(self._streams.values())
 
     def _watch_activations(self) -> None:
         """``link`` again when the first activation in use runs out."""
@@ -200,7 +197,7 @@ class Imports:
             self._timer = None
         ends = [
             terms.activation.expires_at
-            for terms in self._active
+            for terms in (*self._services, *self._streams)
             if terms.activation is not None and terms.activation.expires_at
         ]
         if ends:

@@ -41,9 +41,6 @@ class StreamImport:
             self.local = untokenize(local)
         self._shadows: dict[Subscription, Subscription] = {}
 
-    def __len__(self) -> int:
-        return len(self._shadows)
-
     def show(self, subject: bytes) -> bytes:
         """The importing account's name for a subject of the exporting one."""
         if self._shown is not None:
