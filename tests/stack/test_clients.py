@@ -7,9 +7,11 @@ import pytest
 
 from tests.stack.conftest import Tenant, new_tenant
 from tests.support.clients import connect
+from tests.support.processes import resident_bytes
 from tests.support.stack import Stack
 from tests.support.tail import Tail
 from tests.support.wait import until
+from tests.support.websocket import open_socket, receive_json
 
 
 async def test_publish_subscribe_and_request(stack: Stack, tenant: Tenant) -> None:
@@ -43,6 +45,31 @@ async def test_messages_arrive_in_the_live_tail(stack: Stack, tenant: Tenant) ->
     assert tail.payloads == [b"%d" % n for n in range(100)]
     assert {r.subject for r in tail.records} == {b"orders.new"}
     assert tail.counters["seen"] == tail.counters["shown"] == 100
+
+
+async def test_a_stalled_tab_costs_the_web_program_its_window_and_no_more(
+    stack: Stack, tenant: Tenant
+) -> None:
+    """A page that reads nothing while 100 MB pass: daphne, which would buffer without end, is given eight frames."""
+    socket = await open_socket(tenant.console, f"/ws/namespaces/{tenant.namespace}/tail")
+    await socket.send('{"op": "open"}')
+    assert (await receive_json(socket))["op"] == "opened"
+    client = await connect(stack.nats_url, tenant.creds)
+    async with Tail(tenant.console, tenant.namespace, [">"]) as reader:
+        web = stack.child("web")
+        before = resident_bytes(web)
+        for number in range(100):
+            for _ in range(100):
+                await client.publish("flood", bytes(10_000))
+            await client.flush()
+            reader.records.clear()
+
+            async def counted(seen: int = (number + 1) * 100) -> bool:
+                return reader.counters["seen"] >= seen
+
+            await until(counted, "every message on its way through the web program")
+        assert resident_bytes(web) - before < 24 * 1024 * 1024
+    await asyncio.gather(client.close(), socket.close())
 
 
 async def test_another_namespace_sees_nothing(

@@ -1,5 +1,6 @@
 """What runs: the children of a process, read from /proc (Linux)."""
 
+import resource
 from pathlib import Path
 
 
@@ -20,6 +21,11 @@ def is_alive(pid: int) -> bool:
         return _stat(pid)[0] not in "ZX"
     except OSError:
         return False
+
+
+def resident_bytes(pid: int) -> int:
+    """What it holds in memory now."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def command(pid: int) -> str:
