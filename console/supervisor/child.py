@@ -80,7 +80,7 @@ class Child:
 
     async def stop(self) -> None:
         """SIGTERM, then SIGKILL after ``stop_s``; harmless when it doesn't run."""
-        self._stopping = True
+        self.let_end()
         process = self._process
         if process is not None and process.returncode is None:
             with suppress(ProcessLookupError):
@@ -97,9 +97,13 @@ class Child:
             with suppress(asyncio.CancelledError):
                 await self._keeper
 
+    def let_end(self) -> None:
+        """From now on its end is no failure: it isn't started again."""
+        self._stopping = True
+
     def give_up(self) -> None:
         """Kill it, and don't start it again."""
-        self._stopping = True
+        self.let_end()
         self.kill()
 
     def kill(self) -> None:
@@ -118,6 +122,8 @@ class Child:
                 backoff = BACKOFF_FIRST_S
             self._say(f"{describe(status)}; starting it again in {backoff:.1f} s")
             await asyncio.sleep(backoff)
+            if self._stopping:
+                return
             backoff = min(backoff * 2, BACKOFF_MAX_S)
             began = time.monotonic()
             ended = await self._again(began)

@@ -154,6 +154,8 @@ class Supervisor:
         if not self._stop.is_set():
             self.log.line("up", f"{number.name}: stopping; once more to kill")
             self._stop.set()
+            for child in self.children:  # all at once: who signals a whole group ends them, too
+                child.let_end()
             return
         for child in self.children:
             child.give_up()

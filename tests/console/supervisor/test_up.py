@@ -1,6 +1,7 @@
 """The supervisor's order of things, with small programs in place of the real ones."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -106,6 +107,19 @@ async def test_a_second_signal_kills_what_does_not_listen(options: Options) -> N
     supervisor._signalled(signal.SIGINT)
     supervisor._signalled(signal.SIGINT)
     assert await asyncio.wait_for(task, 4) == 0
+    assert not any("starting it again" in line for line in supervisor.lines.lines)
+
+
+async def test_a_signal_to_the_whole_group_is_no_failure_of_its_programs(options: Options) -> None:
+    """As systemd stops a service; the web program takes its time meanwhile, so the others end before their turn."""
+    slow = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(0.5), sys.exit(0))); open({file!r}, 'w'); time.sleep(60)"
+    supervisor = fake(options, web=slow.format(file=str(options.data_dir / "web")))
+    task = await running(supervisor)
+    supervisor._signalled(signal.SIGTERM)
+    for child in supervisor.children:
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGTERM)
+    assert await asyncio.wait_for(task, 10) == 0
     assert not any("starting it again" in line for line in supervisor.lines.lines)
 
 
