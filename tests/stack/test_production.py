@@ -11,6 +11,7 @@ import pytest
 
 from tests.contract.valkey import Valkey
 from tests.stack.conftest import Tenant
+from tests.support import postgres
 from tests.support.clients import connect
 from tests.support.console import Console
 from tests.support.ports import free_ports
@@ -22,14 +23,14 @@ from tests.support.wait import until, wait_until
 class Production:
     """web and broker as an init system would run them, one after the other, in any order."""
 
-    def __init__(self, directory: Path, redis_url: str) -> None:
+    def __init__(self, directory: Path, redis_url: str, **more: str) -> None:
         self.directory = directory
         self.http_port, self.nats_port = free_ports(2)
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("WIREROOM_", "DJANGO_"))} | {
             "WIREROOM_DATA_DIR": str(directory / "data"), "WIREROOM_HTTP_PORT": str(self.http_port),
             "WIREROOM_NATS_PORT": str(self.nats_port), "WIREROOM_WS_PORT": "0", "WIREROOM_MONITOR_PORT": "0",
             "REDIS_URL": redis_url, "DJANGO_SETTINGS_MODULE": "console.settings",
-        }  # fmt: skip
+        } | more  # fmt: skip
 
     def manage(self, *arguments: str) -> str:
         return subprocess.run(
@@ -60,10 +61,15 @@ class Production:
             return False
 
 
-@pytest.fixture
-def production(tmp_path: Path) -> Iterator[Production]:
-    with Valkey() as valkey, ExitStack() as running:
-        made = Production(tmp_path, valkey.url)
+@pytest.fixture(params=["SQLite, Redis on a socket", "PostgreSQL, Redis over TCP"])
+def production(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Production]:
+    apart = request.param.startswith("PostgreSQL")
+    if apart and (reason := postgres.why_not()):
+        pytest.skip(reason)
+    with ExitStack() as running:
+        valkey = running.enter_context(Valkey(port=free_ports(1)[0] if apart else 0))
+        more = {"DATABASE_URL": running.enter_context(postgres.Postgres()).url} if apart else {}
+        made = Production(tmp_path, valkey.url, **more)
         made.manage("bootstrap")
         made.manage("nats_config", "--dir", str(tmp_path / "conf"))
         for process in (made.web(), made.broker()):
