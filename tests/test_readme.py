@@ -23,10 +23,28 @@ def test_every_option_is_in_the_table_with_its_default() -> None:
         assert f"`{setting.variable}`" in row and f"`{setting.default}`" in row, setting
 
 
-def test_every_variable_is_in_the_table() -> None:
-    source = "".join(path.read_text("utf-8") for path in (ROOT / "console").rglob("*.py"))
-    asked = (
-        set(re.findall(r"\"(WIREROOM_[A-Z_]+[A-Z]|REDIS_URL|DATABASE_URL)\"", source)) - INTERNAL
-    )
-    limits = {f"WIREROOM_LIMIT_{part}" for part in re.findall(r"`…_([A-Z_]+)`", README)}
-    assert sorted(asked - limits - set(re.findall(r"`([A-Z_]+)`", README))) == []
+def asked() -> set[str]:
+    """The variables that any program reads."""
+    packages = (ROOT / "console", ROOT / "broker")
+    source = "".join(path.read_text("utf-8") for one in packages for path in one.rglob("*.py"))
+    return set(re.findall(r"\"(WIREROOM_[A-Z_]+[A-Z]|REDIS_URL|DATABASE_URL)\"", source)) - INTERNAL
+
+
+def told() -> set[str]:
+    """The variables that README's table names."""
+    rows = "".join(line for line in README.splitlines() if line.startswith("|"))
+    limits = {f"WIREROOM_LIMIT_{part}" for part in re.findall(r"`…_([A-Z_]+)`", rows)}
+    return limits | set(re.findall(r"`((?:WIREROOM|REDIS|DATABASE)_[A-Z_]+)`", rows))
+
+
+def test_the_table_has_every_variable_and_no_other() -> None:
+    assert sorted(asked() - told()) == [] and sorted(told() - asked()) == []
+
+
+def test_every_command_is_one() -> None:
+    named = set(re.findall(r"manage\.py (\w+)", README)) - {"up", "test"}
+    commands = ROOT / "console" / "management" / "commands"
+    assert [name for name in named if not (commands / f"{name}.py").exists()] == []
+    config = (commands / "nats_config.py").read_text("utf-8")
+    for option in re.findall(r"nats_config (--[\w-]+)", README):
+        assert f'"{option}"' in config, option
