@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from broker.core.message import Message
-from broker.jetstream import errors, json_form
+from broker.jetstream import counters, errors, json_form, ttl
 from broker.jetstream.errors import ApiError
+from broker.protocol.transform import Transform
 from broker.storage.store import StoreFailed
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Draft:
     """A message with headers on its way into a stream; checks may change it."""
 
     __slots__ = (
-        "ack_extra", "expires_ns", "fields", "header", "mark", "msg_id", "payload", "reply", "rollup", "subject",
+        "ack_extra", "expires_ns", "fields", "header", "mark", "msg_id", "payload", "reply", "rollup", "sourced",
+        "subject",
     )  # fmt: skip
 
     def __init__(self, message: Message, subject: bytes, fields: dict[bytes, bytes]) -> None:
@@ -38,6 +40,8 @@ class Draft:
         self.rollup = b""
         self.expires_ns = 0
         self.mark = 0
+        #: From another stream or of the server's own: what only clients may not do is allowed.
+        self.sourced = False
         #: What stands after ``"seq":7`` in the answer.
         self.ack_extra = b""
 
@@ -103,6 +107,12 @@ def _number(value: bytes) -> int:
     return int(value) if value.isdigit() and len(value) < 20 else -1
 
 
+def _reserved(stream: "Stream", draft: Draft) -> None:
+    """Only the server says where a message came from."""
+    if counters.STREAM_SOURCE in draft.fields and not draft.sourced:
+        raise errors.MESSAGE_SOURCE_HDR_NOT_ALLOWED()
+
+
 def _message_id(stream: "Stream", draft: Draft) -> None:
     draft.msg_id = draft.fields.get(b"Nats-Msg-Id", b"")
     if draft.msg_id and stream.config.mirror is None:
@@ -123,6 +133,8 @@ def _rollup(stream: "Stream", draft: Draft) -> None:
     if rollup is None:
         return
     if not stream.config.allow_rollup_hdrs or stream.config.deny_purge:
+        if draft.sourced:
+            return
         raise errors.STREAM_ROLLUP_FAILED(err="rollup not permitted")
     draft.rollup = rollup.lower()
     if draft.rollup not in (b"sub", b"all"):
@@ -132,9 +144,12 @@ def _rollup(stream: "Stream", draft: Draft) -> None:
 
 #: In nats-server's order.
 CHECKS: Final[tuple[Check, ...]] = (
+    counters.check,
     _expected_stream,
+    ttl.check,
     _expected_last_subject_sequence,
     _expected_last_sequence,
+    _reserved,
     _message_id,
     _expected_last_message_id,
     _rollup,
@@ -164,6 +179,11 @@ class Intake:
         self._message_max = config.max_msg_size if config.max_msg_size >= 0 else 1 << 62
         self._refuses_new = config.discard == "new" and self.limited
         self._interest = config.retention == "interest"
+        self._counts = config.allow_msg_counter
+        transform = config.subject_transform
+        self._transform = (
+            Transform(transform.src.encode(), transform.dest.encode()) if transform else None
+        )
         options = account.engine.options
         of_server = options.max_memory if config.storage == "memory" else options.max_store
         self._server_max = of_server if of_server >= 0 else 1 << 62
@@ -183,7 +203,11 @@ class Intake:
             if header:
                 self._receive_with_header(message, reply)
                 return
-            subject = message.subject
+            if self._counts:
+                raise errors.MESSAGE_INCR_MISSING()
+            subject = (
+                message.subject if self._transform is None else self.stored_as(message.subject)
+            )
             if self.unwanted(subject, 0, len(payload)):
                 seq = self._skip(subject)
             else:
@@ -198,19 +222,39 @@ class Intake:
 
     def _receive_with_header(self, message: Message, reply: bytes) -> None:
         stream = self._stream
-        draft = Draft(message, message.subject, fields_of(message.header))
+        draft = Draft(message, self.stored_as(message.subject), fields_of(message.header))
         try:
-            if draft.fields:
-                for check in CHECKS:
-                    check(stream, draft)
+            seq = self.take(draft)
         except Stored as stored:
             if reply:
                 text = b'%b%d,"duplicate": true}' % (self._ack_head, stored.seq)
                 stream.acknowledge(reply, text)
             return
-        seq = self.store(draft)
         if reply:
             stream.acknowledge(reply, b"%b%d%b}" % (self._ack_head, seq, draft.ack_extra))
+
+    def stored_as(self, subject: bytes) -> bytes:
+        """The subject that a message is stored under; one that the transform doesn't cover stays as it is."""
+        if self._transform is None:
+            return subject
+        return self._transform.match(subject, self._stream.account.core.random) or subject
+
+    def take(self, draft: Draft) -> int:
+        """Check and stage; returns the sequence. Raises ApiError, StoreFailed, Stored."""
+        stream = self._stream
+        if draft.fields:
+            for check in CHECKS:
+                check(stream, draft)
+        if self._counts:
+            counters.count(stream, draft)
+            self.check_size(len(draft.header), len(draft.payload))
+        return self.store(draft)
+
+    def store_own(self, subject: bytes, header: bytes, payload: bytes) -> int:
+        """A message of the server's own. Raises ApiError, StoreFailed."""
+        draft = Draft(Message(subject, b"", header, payload), subject, fields_of(header))
+        draft.sourced = True
+        return self.take(draft)
 
     def store(self, draft: Draft) -> int:
         """Stage what passed the checks of its headers; returns its sequence. Raises ApiError, StoreFailed."""
@@ -218,6 +262,8 @@ class Intake:
         if self.unwanted(subject, len(draft.header), len(draft.payload), draft.rollup):
             seq = self._skip(subject)
         else:
+            if draft.fields:
+                ttl.apply(stream, draft)
             seq = stream.append(
                 subject, draft.header, draft.payload, expires_ns=draft.expires_ns, mark=draft.mark
             )

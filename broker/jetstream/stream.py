@@ -21,6 +21,7 @@ from broker.jetstream.environment import Done, Timer
 from broker.jetstream.feature import Feature
 from broker.jetstream.features import FEATURES
 from broker.jetstream.publish import Intake
+from broker.jetstream.republish import Republish
 from broker.jetstream.stream_config import StreamConfig
 from broker.storage.store import DamagedMessage, Job, Message, StoreFailed, StreamStore
 
@@ -61,6 +62,8 @@ class Stream:
         self.damaged: set[int] = set()
         self.consumers = Consumers(self)
         self.features: list[Feature] = []
+        #: The feature that is told of each message before it is staged.
+        self.republish: Republish | None = None
         self.intake = Intake(self)
         self._subs: list[InternalSubscription] = []
         self._touched = False
@@ -73,6 +76,8 @@ class Stream:
         self._jobs: deque[tuple[Job, Done]] = deque()
         self._running: Job | None = None
         self._age_timer: Timer | None = None
+        #: Messages below are gone or never expire.
+        self.age_floor = 0
         self._maintenance_timer: Timer | None = None
         self._maintaining = False
         self._sync_timer: Timer | None = None
@@ -217,9 +222,12 @@ class Stream:
         index = self.store.index
         if not time_ns:
             time_ns = max(self.engine.now_ns(), index.last_time_ns)
+        previous = 0 if self.republish is None else index.subjects.last(subject) or 0
         seq = self.store.append(
             subject, header, payload, time_ns, seq=seq, expires_ns=expires_ns, mark=mark
         )
+        if self.republish is not None:
+            self.republish.noted(seq, previous)
         if self.intake.limited:
             trim.enforce(self, subject)
         if self._age_timer is None and self.config.max_age:

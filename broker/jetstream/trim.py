@@ -1,6 +1,9 @@
 """What a stream doesn't keep: over its limits, too old, or purged. Everything here only stages; see ``stream``."""
 
+from itertools import islice
 from typing import TYPE_CHECKING
+
+from broker.jetstream import ttl
 
 if TYPE_CHECKING:
     from broker.jetstream.stream import Stream
@@ -8,8 +11,8 @@ if TYPE_CHECKING:
 _NS = 1_000_000_000
 #: An expiry later than this is looked at again then: timers of the loop don't reach forever.
 _WAIT_MAX_S = 86_400.0
-#: ``index.expires`` of a message that never expires.
-NEVER = -1
+#: Messages that expire in one turn.
+_TURN_MESSAGES = 10_000
 
 
 def enforce(stream: "Stream", subject: bytes | None = None) -> None:
@@ -46,20 +49,32 @@ def _enforce_per_subject(stream: "Stream", subject: bytes | None) -> None:
 
 def seconds_to_expiry(stream: "Stream") -> float | None:
     """Until the oldest message is too old; None when none ever is."""
-    config, index = stream.config, stream.store.index
-    if not config.max_age or not index.messages:
+    seq = _first_aging(stream) if stream.config.max_age else None
+    if seq is None:
         return None
-    due_ns = index.time_of(index.first_seq()) + config.max_age
+    due_ns = stream.store.index.time_of(seq) + stream.config.max_age
     return min(max(0.0, (due_ns - stream.engine.now_ns()) / _NS), _WAIT_MAX_S)
 
 
+def _first_aging(stream: "Stream") -> int | None:
+    """The first message that may become too old; those before it never expire, which isn't asked twice."""
+    index = stream.store.index
+    seq = index.next_seq(stream.age_floor)
+    while seq is not None and index.expires.get(seq) == ttl.NEVER:
+        seq = index.next_seq(seq + 1)
+    stream.age_floor = index.last_seq + 1 if seq is None else seq
+    return seq
+
+
 def expire(stream: "Stream") -> None:
-    """Whatever is older than ``max_age`` goes."""
+    """What is older than ``max_age`` goes, some of it in each turn of the loop. Raises StoreFailed."""
     index = stream.store.index
     oldest_ns = stream.engine.now_ns() - stream.config.max_age
-    for seq in [table.seqs[row] for table, row in index.rows(0, index.seq_at_time(oldest_ns + 1))]:
-        if index.expires.get(seq) != NEVER:
-            stream.remove(seq, "MaxAge")
+    rows = index.rows(stream.age_floor, index.seq_at_time(oldest_ns + 1))
+    seqs = [table.seqs[row] for table, row in islice(rows, _TURN_MESSAGES)]
+    for seq in seqs:
+        if index.expires.get(seq) != ttl.NEVER:
+            ttl.expire(stream, seq)
 
 
 # Purging ---------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from tests.support.servers import NATS_SERVER, OURS, Server, running
 
@@ -34,6 +35,7 @@ VOLATILE = {
 }
 VOLATILE_HEADERS = {"Nats-Time-Stamp"}
 WAIT_S = 5.0
+WAIT_LONG_S = 20.0
 
 
 @contextmanager
@@ -94,6 +96,28 @@ class Party:
         await sub.unsubscribe()
         self.transcript.append(answers)
         return answers
+
+    async def gone(self, stream: str, messages: int) -> None:
+        """Wait until the stream holds only so many."""
+        await self._until(stream, lambda state: state["messages"] <= messages)
+
+    async def sequence(self, stream: str, last: int) -> None:
+        """Wait until the stream has come that far."""
+        await self._until(stream, lambda state: state["last_seq"] >= last)
+
+    async def _until(self, stream: str, reached: Callable[[dict[str, Any]], bool]) -> None:
+        async with asyncio.timeout(WAIT_LONG_S):
+            while True:
+                answer = await self.client.request(f"$JS.API.STREAM.INFO.{stream}", b"")
+                if reached(json.loads(answer.data)["state"]):
+                    return
+                await asyncio.sleep(0.05)
+
+    async def heard(self, sub: Subscription, count: int) -> None:
+        """The next messages of a subscription."""
+        for _ in range(count):
+            message = await sub.next_msg(WAIT_S)
+            self.transcript.append({"subject": message.subject, **told(message)})
 
 
 def told(message: Msg) -> dict[str, Any]:
