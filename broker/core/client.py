@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from broker.core import handshake, receive
 from broker.core.auth import Grant, Peer
 from broker.core.message import Message
-from broker.core.outbound import Outbound
+from broker.core.outbound import outbound
 from broker.core.permissions import Permissions, Replies
 from broker.core.subscription import ClientSubscription
 from broker.protocol import encoder, errors, ops, parser
@@ -48,7 +48,7 @@ class Client:
     __slots__ = (
         "account", "auth_due_s", "awaits_connect", "cid", "closed", "connected", "expiry_due_s",
         "first_pong_sent", "grant", "headers", "hides", "in_bytes", "in_msgs", "last_activity_s",
-        "max_payload", "max_subs", "options", "out_bytes", "out_msgs", "outbound", "peer",
+        "max_payload", "max_subs", "options", "outbound", "peer",
         "permissions", "ping_due_s", "ping_sent_s", "pings_out", "reason", "replies", "rtt_s",
         "server", "stalls", "start_s", "stop_s", "subs", "tail", "tail_needs", "takes_direct",
         "takes_shortcut", "wire", "write_due_s",
@@ -63,7 +63,7 @@ class Client:
         self.peer = peer
         self.wire = wire
         self.account = account
-        self.outbound = Outbound(self, options.max_pending)
+        self.outbound = outbound(self, options.max_pending)
         self.options = ops.DEFAULTS
         #: None until an authenticator granted something; without authentication it stays None.
         self.grant: Grant | None = None
@@ -85,7 +85,7 @@ class Client:
         #: True while its publishes may go the quick way of ``core.receive``.
         self.takes_shortcut = False
         self.takes_direct = True
-        self.in_msgs = self.in_bytes = self.out_msgs = self.out_bytes = self.stalls = 0
+        self.in_msgs = self.in_bytes = self.stalls = 0
         self.start_s = self.last_activity_s = server.clock.wall_s()
         self.stop_s = 0.0
         self.rtt_s: float | None = None
@@ -104,6 +104,14 @@ class Client:
             return self.grant.user
         options = self.options
         return options.nkey or options.user or ("[REDACTED]" if options.auth_token else "")
+
+    @property
+    def out_msgs(self) -> int:
+        return self.outbound.out_msgs
+
+    @property
+    def out_bytes(self) -> int:
+        return self.outbound.out_bytes
 
     # Receiving --------------------------------------------------------------------------------------
 
@@ -258,11 +266,11 @@ class Client:
         if message.reply and self.replies is not None:
             self._grant_reply(message.reply)
         account = self.account if sub.imported is None else sub.imported.source.exporter
-        for traffic in (self, account.stats, self.server.stats):
+        for traffic in (self.outbound, account.stats, self.server.stats):
             traffic.out_msgs += 1
             traffic.out_bytes += size
-        self.outbound.append(head)
-        self._queue(body, len(head), message.publisher)
+        self.outbound.put(head)
+        self._queue(body, message.publisher)
 
     def _grant_reply(self, reply: bytes) -> None:
         assert self.replies is not None  # the caller looked
@@ -272,16 +280,15 @@ class Client:
     def send(self, data: bytes) -> None:
         """Protocol bytes, in order with the messages."""
         if not self.closed:
-            self._queue(data, 0, None)
+            self._queue(data, None)
 
     def send_error(self, text: str) -> None:
         """Wire   -ERR 'text'; the connection stays."""
         self.send(encoder.error(text))
 
-    def _queue(self, data: bytes, queued: int, publisher: "Client | None") -> None:
+    def _queue(self, data: bytes, publisher: "Client | None") -> None:
         outbound = self.outbound
-        outbound.append(data)
-        outbound.pending_bytes += queued + len(data)
+        outbound.put(data)
         if not outbound.dirty:
             self.server.mark(outbound)
         if outbound.pending_bytes > outbound.stall_limit:

@@ -13,11 +13,12 @@ A lane is the outbound buffer's ``append``, the preformatted ``MSG <subject> <si
 """
 
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from broker import build
 from broker.core.message import Message
 from broker.core.subscription import ClientSubscription, Subscription
-from broker.protocol.subject import is_valid_literal
+from broker.protocol.subject import has_space, is_valid_literal
 
 Lane = tuple[Callable[[bytes], None], bytes, ClientSubscription]
 
@@ -35,6 +36,8 @@ class Lanes(NamedTuple):
 
 
 class Match:
+    """Compiled twin: ``broker/speedups/match.pxi``"""
+
     __slots__ = (
         "_header_lanes", "direct", "extra", "headers", "interest", "lanes", "others", "plain", "publishable",
         "queues", "settle_after", "slow_queues", "stale", "subject", "taps",
@@ -48,7 +51,9 @@ class Match:
     ) -> None:
         self.subject = subject
         #: Clients may publish here, if their permissions allow it: a valid literal, and none of the server's own.
-        self.publishable = is_valid_literal(subject) and not subject.startswith(RESERVED_SUBJECTS)
+        self.publishable = is_valid_literal(subject) and not (
+            has_space(subject) or subject.startswith(RESERVED_SUBJECTS)
+        )
         self.queues = tuple(queues)
         subs = tuple(plain)
         self.taps = tuple(sub for sub in subs if sub.tap)
@@ -110,6 +115,10 @@ class Match:
             if deliver_to_queue(members, message, random):
                 delivered = True
         return delivered
+
+
+if build.speedups is not None and not TYPE_CHECKING:
+    Match = build.speedups.Match
 
 
 def deliver_to_queue(

@@ -1,11 +1,13 @@
 """What a client shall be sent: pending bytes, the slow-consumer limit and the stall gate.
 
-The data path appends to ``chunks`` and adds up ``pending_bytes`` once per run of messages; the network end takes all of
-it once per turn. While the transport can't take more, chunks stay here, where ``max_pending`` sees them.
+In plain Python the data path appends to ``chunks`` and adds up ``pending_bytes`` once per run of messages; the
+network end takes all of it once per turn. While the transport can't take more, chunks stay here, where ``max_pending``
+sees them.
 """
 
 from typing import TYPE_CHECKING
 
+from broker import build
 from broker.core.gate import Gate
 
 if TYPE_CHECKING:
@@ -19,17 +21,22 @@ _COMPACT_CHUNKS = 4096
 
 
 class Outbound:
-    """``pending_bytes`` is what the kernel doesn't have yet: what is here and ``in_transport``."""
+    """``pending_bytes`` is what the kernel doesn't have yet: what is here and ``in_transport``.
+
+    ``out_msgs`` and ``out_bytes`` count messages for the client. Compiled twin: ``broker/speedups/outbound.pxi``, one
+    buffer that bytes are copied into; ``view`` and ``consume`` are for writing from it without another copy.
+    """
 
     __slots__ = (
         "append", "blocked", "chunks", "client", "dirty", "gate", "held", "in_transport", "limit",
-        "pending_bytes", "stall_limit",
+        "out_bytes", "out_msgs", "pending_bytes", "stall_limit",
     )  # fmt: skip
 
-    def __init__(self, client: "Client", max_pending: int) -> None:
+    def __init__(self, client: "Client", limit: int, stall_limit: int) -> None:
         self.client = client
-        self.limit = max_pending
-        self.stall_limit = int(max_pending * STALL_SHARE)
+        self.limit = limit
+        self.stall_limit = stall_limit
+        self.out_msgs = self.out_bytes = 0
         self.chunks: list[bytes] = []
         #: ``chunks.append``; the list is the same for life, so that lanes may keep this.
         self.append = self.chunks.append
@@ -50,8 +57,21 @@ class Outbound:
             self.gate = Gate(self)
         self.gate.hold(publisher)
 
-    def take(self) -> list[bytes]:
-        """All chunks, for the transport; they are its business from now on."""
+    def put(self, data: bytes) -> None:
+        """One more thing to send."""
+        self.append(data)
+        self.pending_bytes += len(data)
+
+    def view(self) -> memoryview | None:
+        """What is there, in one piece, until something else is done; only in the compiled build."""
+        raise NotImplementedError
+
+    def consume(self, size: int) -> None:
+        """The first ``size`` bytes of ``view`` were written."""
+        raise NotImplementedError
+
+    def take(self, most: int = -1) -> list[bytes]:
+        """All chunks, for the transport; they are its business from now on. ``most`` bytes in the compiled build."""
         taken = self.chunks.copy()
         self.chunks.clear()
         if self.held:
@@ -77,3 +97,12 @@ class Outbound:
         self.chunks.clear()
         self.held = None
         self.pending_bytes = self.in_transport
+
+
+if build.speedups is not None and not TYPE_CHECKING:
+    Outbound = build.speedups.Outbound
+
+
+def outbound(client: "Client", max_pending: int) -> Outbound:
+    """The buffer of a new client."""
+    return Outbound(client, max_pending, int(max_pending * STALL_SHARE))

@@ -10,10 +10,12 @@ its client may publish to, is delivered here; ``core.publish`` has the careful w
 
 What stands behind the subject in ``PUB foo [reply] 16`` is byte for byte the end of the MSG that is sent, so it is
 copied once. Messages with one control line that follow one another are split and joined as a whole (``_take_run``).
+Compiled twin: ``broker/speedups/receive.pxi``
 """
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from broker import build
 from broker.core import publish
 from broker.core.match import Lane, Lanes, Match
 from broker.core.message import Message
@@ -120,6 +122,8 @@ def _understand(client: "Client", line: bytes) -> _Usual | None:
     """None for whatever isn't a publish in its usual form, or needs another look by the careful way."""
     if not client.takes_shortcut or not line.endswith(_CRLF):
         return None
+    if b"\t" in line or line.find(b"\r") != len(line) - 2:
+        return None
     words = line[:-2].split(b" ")
     verb, digits = words[0], words[-1]
     numbers = 1 if verb == b"PUB" else 2 if verb == b"HPUB" and client.headers else 0
@@ -186,11 +190,10 @@ def _settle(client: "Client", usual: _Usual, line: bytes, count: int) -> None:
 def _settle_lane(
     client: "Client", head: bytes, sub: "ClientSubscription", count: int, size: int, wire: int
 ) -> None:
-    receiver = sub.client
+    outbound = sub.client.outbound
     sub.msgs += count
-    receiver.out_msgs += count
-    receiver.out_bytes += size
-    outbound = receiver.outbound
+    outbound.out_msgs += count
+    outbound.out_bytes += size
     outbound.pending_bytes += wire + count * len(head)
     if not outbound.dirty:
         client.server.mark(outbound)
@@ -258,3 +261,7 @@ def _assemble(client: "Client", block: memoryview | bytes) -> bytes | None:
     client.tail = b""
     client.tail_needs = 0
     return b"".join((tail, block))
+
+
+if build.speedups is not None and not TYPE_CHECKING:
+    receive = build.speedups.receive

@@ -1,16 +1,33 @@
 """Counters that monitoring and coordination read. No logic."""
 
+from typing import TYPE_CHECKING
 
-class Traffic:
-    """Messages and bytes in and out, cumulative; bytes are header and payload, as nats-server counts them."""
+from broker import build
 
-    __slots__ = ("in_bytes", "in_msgs", "out_bytes", "out_msgs", "slow_consumers")
+
+class Counters:
+    """What the data path counts. Compiled twin: ``broker/speedups/subscription.pxi``"""
+
+    __slots__ = ("in_bytes", "in_msgs", "out_bytes", "out_msgs")
 
     def __init__(self) -> None:
         self.in_msgs = 0
         self.in_bytes = 0
         self.out_msgs = 0
         self.out_bytes = 0
+
+
+if build.speedups is not None and not TYPE_CHECKING:
+    Counters = build.speedups.Counters
+
+
+class Traffic(Counters):
+    """Messages and bytes in and out, cumulative; bytes are header and payload, as nats-server counts them."""
+
+    __slots__ = ("slow_consumers",)
+
+    def __init__(self) -> None:
+        super().__init__()
         self.slow_consumers = 0
 
 

@@ -70,14 +70,15 @@ class Sublist:
     """``len`` is the number of subscriptions. ``generation`` grows with every change of them."""
 
     __slots__ = (
-        "_cache", "_cache_max", "_count", "_literals", "_root", "_watched", "_weight",
-        "cache_hits", "generation", "inserts", "matches", "removes",
+        "_cache_max", "_count", "_literals", "_root", "_watched", "_weight", "cache", "cache_hits",
+        "generation", "inserts", "matches", "removes",
     )  # fmt: skip
 
     def __init__(self, cache_max: int = 1024) -> None:
         self._literals: dict[bytes, Subscription | Leaf] = {}
         self._root = Node()
-        self._cache: dict[bytes, Match] = {}
+        #: Answers by their subject; the dictionary is the same for life.
+        self.cache: dict[bytes, Match] = {}
         self._cache_max = cache_max
         self._weight = 0
         self._count = 0
@@ -91,12 +92,12 @@ class Sublist:
 
     @property
     def cache_len(self) -> int:
-        return len(self._cache)
+        return len(self.cache)
 
     def match(self, subject: bytes) -> Match:
         """Who receives a message published to ``subject``; wildcard characters in it are plain text."""
         self.matches += 1
-        found = self._cache.get(subject)
+        found = self.cache.get(subject)
         if found is not None:
             self.cache_hits += 1
             return found
@@ -132,7 +133,7 @@ class Sublist:
         self.generation += 1
         if self._watched:
             self._tell(subject)
-        cache = self._cache
+        cache = self.cache
         if not cache:
             return
         if not has_wildcards(subject):
@@ -165,14 +166,14 @@ class Sublist:
 
     def invalidate_all(self) -> None:
         self.generation += 1
-        for match in self._cache.values():
+        for match in self.cache.values():
             match.stale = True
-        self._cache.clear()
+        self.cache.clear()
         self._weight = 0
 
     def cached(self) -> Iterable[Match]:
         """The answers that are kept now."""
-        return self._cache.values()
+        return self.cache.values()
 
     def all(self) -> Iterator[Subscription]:
         """Every subscription, literal ones first."""
@@ -235,13 +236,13 @@ class Sublist:
 
     def _remember(self, match: Match) -> None:
         self._weight += match.weight
-        if len(self._cache) >= self._cache_max or self._weight > WEIGHT_MAX:
+        if len(self.cache) >= self._cache_max or self._weight > WEIGHT_MAX:
             self.invalidate_all()
             self._weight = match.weight
-        self._cache[match.subject] = match
+        self.cache[match.subject] = match
 
     def _forget(self, subject: bytes) -> None:
-        match = self._cache.pop(subject, None)
+        match = self.cache.pop(subject, None)
         if match is not None:
             match.stale = True
             self._weight -= match.weight

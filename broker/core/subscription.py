@@ -7,6 +7,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
+from broker import build
 from broker.core.message import Message
 
 if TYPE_CHECKING:
@@ -21,21 +22,40 @@ Deliver = Callable[[Message], bool | None]
 Kind = Literal["interest", "service", "tap"]
 
 
-class Subscription:
+class SubscriptionFields:
+    """What the data path reads and counts. Compiled twin: ``broker/speedups/subscription.pxi``
+
+    ``max`` 0 = no auto-unsubscribe, else the number of messages after which a client's subscription ends.
+    """
+
+    __slots__ = ("client", "closed", "max", "msgs", "queue", "sid", "subject")
+
+    client: "Client | None"
+
+    def __init__(self) -> None:
+        self.subject = self.queue = self.sid = b""
+        self.client = None
+        self.msgs = self.max = 0
+        self.closed = False
+
+
+if build.speedups is not None and not TYPE_CHECKING:
+    SubscriptionFields = build.speedups.SubscriptionFields
+
+
+class Subscription(SubscriptionFields):
     """What a sublist holds. ``queue`` is empty for a plain subscription."""
 
-    __slots__ = ("closed", "msgs", "queue", "sid", "subject")
+    __slots__ = ()
 
     #: Seen by every message but no interest: never keeps a requester from hearing "no responders".
     tap = False
-    client: "Client | None" = None
 
     def __init__(self, subject: bytes, queue: bytes, sid: bytes) -> None:
+        super().__init__()
         self.subject = subject
         self.queue = queue
         self.sid = sid
-        self.msgs = 0
-        self.closed = False
 
     def deliver(self, message: Message) -> bool:
         """Hand the message over; False when this subscription doesn't take it."""
@@ -71,12 +91,13 @@ class InternalSubscription(Subscription):
 
 
 class ClientSubscription(Subscription):
-    """A SUB of a connection. ``max`` 0 = no auto-unsubscribe, else the number of messages after which it ends.
+    """A SUB of a connection.
 
     With ``imported`` it is the shadow of one, in the sublist of an account that its own account imports from.
     """
 
-    __slots__ = ("client", "imported", "max")
+    __slots__ = ("imported",)
+
 
     client: "Client"
     imported: "Imported | None"
@@ -85,7 +106,6 @@ class ClientSubscription(Subscription):
         super().__init__(subject, queue, sid)
         self.client = client
         self.imported = None
-        self.max = 0
 
     @property
     def direct(self) -> bool:

@@ -7,11 +7,15 @@ about it without anything in between, and a client keeps no view of it.
 import asyncio
 import base64
 import logging
+import os
 import secrets
+from contextlib import suppress
 from typing import cast
 
+from broker import build
 from broker.core.auth import ConnectionType, Peer
 from broker.core.client import Client
+from broker.core.outbound import Outbound
 from broker.core.server import Server
 from broker.protocol.errors import Reason
 
@@ -24,6 +28,8 @@ _WRITE_HIGH = 1024 * 1024
 _WRITE_LOW = 256 * 1024
 #: Chunks are handed over unjoined when they are on average at least this large.
 _JOIN_BELOW = 8 * 1024
+#: What waits for a full socket to take more again, so that the rest can be written without another copy.
+_WAITING = 16 * 1024
 #: How long a closing connection may take to read its last bytes.
 _FINISH_S = 2.0
 
@@ -42,15 +48,19 @@ class Connection(asyncio.BufferedProtocol):
     are where bytes may be wrapped.
     """
 
-    __slots__ = ("_finishing", "_holds", "client", "loop", "server", "transport")
+    __slots__ = ("_descriptor", "_finishing", "_holds", "client", "loop", "server", "transport")
 
     connection_type: ConnectionType = "STANDARD"
+    #: False where ``write`` does more than to hand the bytes over.
+    writes_plainly = True
 
     def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
         self.server = server
         self.loop = loop
         self.client: Client | None = None
         self.transport: asyncio.Transport | None = None
+        #: The socket that ``outbound`` is written to without the transport; -1 where that isn't possible.
+        self._descriptor = -1
         #: How often ``hold`` was called without a ``release`` yet.
         self._holds = 0
         self._finishing = False
@@ -105,8 +115,17 @@ class Connection(asyncio.BufferedProtocol):
 
     def attach(self, transport: asyncio.Transport) -> None:
         """Use this transport from now on."""
-        transport.set_write_buffer_limits(high=_WRITE_HIGH, low=_WRITE_LOW)
         self.transport = transport
+        if (
+            build.speedups is None
+            or not self.writes_plainly
+            or transport.get_extra_info("ssl_object")
+        ):
+            self._descriptor = -1
+            transport.set_write_buffer_limits(high=_WRITE_HIGH, low=_WRITE_LOW)
+        else:
+            self._descriptor = transport.get_extra_info("socket").fileno()
+            transport.set_write_buffer_limits(high=0)
 
     def begin(self, *, greet: bool = True) -> None:
         """The transport carries NATS from here on: there is a client, and it is sent INFO."""
@@ -147,11 +166,23 @@ class Connection(asyncio.BufferedProtocol):
         if outbound.blocked:
             outbound.keep()
             return
-        chunks = outbound.take()
-        if chunks:
+        if self._descriptor >= 0:
+            self._write_directly(transport, outbound)
+        elif chunks := outbound.take():
             self.write(transport, chunks)
         if outbound.gate is not None:
             outbound.gate.drained()
+
+    def _write_directly(self, transport: asyncio.Transport, outbound: Outbound) -> None:
+        """From the compiled buffer to the socket; when that is full, or gone, the transport says when it goes on."""
+        while not (outbound.blocked or transport.is_closing()):
+            view = outbound.view()
+            if view is None:
+                return
+            with suppress(OSError):  # the transport meets it too, and knows whom to tell
+                outbound.consume(os.write(self._descriptor, view))
+            for rest in outbound.take(_WAITING):
+                transport.write(rest)
 
     def finish(self) -> None:
         client, transport = self.client, self.transport

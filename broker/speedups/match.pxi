@@ -1,0 +1,133 @@
+"""Who receives one subject, as an array of C structs."""
+
+cdef struct Lane:
+    # Borrowed: the Match holds the subscriptions, these their client, that its outbound.
+    PyObject *outbound
+    PyObject *sub
+    # "HMSG <subject> <sid> " within a bytes object of the Match; MSG begins one byte later.
+    const char *head
+    Py_ssize_t head_size
+
+
+cdef struct Group:
+    Lane *lanes
+    Py_ssize_t count
+
+
+cdef class Match:
+    cdef readonly bytes subject
+    cdef readonly tuple queues, plain, taps, direct, others, slow_queues
+    cdef readonly bint publishable, extra, interest, headers
+    cdef public bint stale
+    cdef Group *groups
+    cdef Py_ssize_t group_count
+    cdef Group lanes
+    # Heads and outbounds that the lanes point to.
+    cdef list held
+
+    def __cinit__(self):
+        self.groups = NULL
+        self.lanes.lanes = NULL
+
+    def __init__(self, bytes subject not None, plain, queues):
+        cdef list fast = [], slow = [], direct = []
+        self.subject = subject
+        self.publishable = is_publishable(subject)
+        self.queues = tuple(queues)
+        self.plain = tuple(plain)
+        self.taps = tuple([sub for sub in self.plain if sub.tap])
+        if self.taps:
+            self.plain = tuple([sub for sub in self.plain if not sub.tap])
+        self.direct = tuple([sub for sub in self.plain if sub.direct])
+        self.others = () if len(self.direct) == len(self.plain) else tuple([s for s in self.plain if not s.direct])
+        for group in self.queues:
+            (fast if all([sub.direct for sub in group]) else slow).append(group)
+        self.slow_queues = tuple(slow)
+        self.extra = bool(self.others or slow or self.taps)
+        self.interest = bool(self.plain or self.queues)
+        self.headers = True
+        self.held = []
+        self.fill(&self.lanes, self.direct)
+        if fast:
+            self.groups = <Group *>malloc(len(fast) * sizeof(Group))
+            if self.groups == NULL:
+                raise MemoryError
+            for group in fast:
+                self.groups[self.group_count].lanes = NULL
+                self.group_count += 1
+                self.fill(&self.groups[self.group_count - 1], group)
+
+    def __dealloc__(self):
+        cdef Py_ssize_t i
+        free(self.lanes.lanes)
+        for i in range(self.group_count):
+            free(self.groups[i].lanes)
+        free(self.groups)
+
+    cdef int fill(self, Group *group, tuple subs) except -1:
+        cdef SubscriptionFields sub
+        cdef Outbound outbound
+        cdef bytes head
+        cdef Lane *lane
+        group.count = 0
+        if not subs:
+            return 0
+        group.lanes = <Lane *>malloc(len(subs) * sizeof(Lane))
+        if group.lanes == NULL:
+            raise MemoryError
+        for sub in subs:
+            client = sub.client
+            outbound = client.outbound
+            if not client.headers:
+                self.headers = False
+            head = b"H" + sub.head(self.subject)
+            self.held.append(head)
+            self.held.append(outbound)
+            lane = &group.lanes[group.count]
+            lane.outbound, lane.sub = <PyObject *>outbound, <PyObject *>sub
+            lane.head, lane.head_size = PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head)
+            group.count += 1
+        return 0
+
+    @property
+    def weight(self):
+        return 1 + len(self.plain) + sum([len(group) for group in self.queues])
+
+    def deliver_extra(self, message, random):
+        return self.deliver_to(message, random, self.others, self.slow_queues)
+
+    def deliver(self, message, random):
+        return self.deliver_to(message, random, self.plain, self.queues)
+
+    cdef bint deliver_to(self, message, random, tuple plain, tuple queues) except -1:
+        cdef bint delivered = False
+        cdef Py_ssize_t i, first, count
+        for sub in self.taps:
+            sub.deliver(message)
+        for sub in plain:
+            if sub.deliver(message):
+                delivered = True
+        for members in queues:
+            count = len(members)
+            first = int(random() * count)
+            for i in range(first, first + count):
+                if members[i % count].deliver(message):
+                    delivered = True
+                    break
+        return delivered
+
+
+cdef bint is_publishable(bytes subject) except -1:
+    """A literal without empty or wildcard tokens or white space, and none of the server's own."""
+    cdef const char *s = PyBytes_AS_STRING(subject)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(subject), i, first = 0
+    if size == 0 or subject.startswith((b"$NRG.", b"_GR_.")):
+        return False
+    for i in range(size + 1):
+        if i == size or s[i] == c".":
+            if i == first or (i == first + 1 and (s[first] == c"*" or s[first] == c">")):
+                return False
+            first = i + 1
+        elif s[i] == c" " or s[i] == c"\t" or s[i] == c"\r" or s[i] == c"\n" or s[i] == c"\f":
+            return False
+    return True

@@ -1,0 +1,42 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# distutils: language=c
+"""The broker's data path in C: one block of bytes in, one growing buffer for each receiver out.
+
+What is here has a twin in plain Python, which says what it is for and which every test runs too:
+
+    outbound.pxi       broker.core.outbound.Outbound
+    subscription.pxi   broker.core.subscription.SubscriptionFields, broker.core.stats.Counters
+    match.pxi          broker.core.match.Match
+    receive.pxi        broker.core.receive.receive
+
+No object is made for a message on its way through the lanes; whatever isn't a publish in its usual form goes to
+``broker.core.publish``, as in the twin.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItem
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.object cimport PyObject
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memchr, memcmp, memcpy, memmove
+
+cdef extern from *:
+    """
+    #define LIKELY(x) __builtin_expect(!!(x), 1)
+    #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+    #ifndef SOURCES
+    #define SOURCES ""
+    #endif
+    """
+    bint LIKELY(bint) nogil
+    bint UNLIKELY(bint) nogil
+    const char *SOURCES
+
+#: The digest of the sources that this was built from; see broker.build.
+sources = SOURCES.decode("ascii")
+
+include "subscription.pxi"
+include "outbound.pxi"
+include "match.pxi"
+include "receive.pxi"
