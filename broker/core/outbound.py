@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: A receiver with more than this share of max_pending holds its publishers back. nats-server begins at three quarters,
 #: but reads less at once, and on several threads.
-STALL_SHARE = 0.25
+STALL_SHARE = 0.02
 #: Waiting chunks are joined to one when there are more, so that small messages don't cost an object each.
 _COMPACT_CHUNKS = 4096
 
@@ -23,8 +23,8 @@ _COMPACT_CHUNKS = 4096
 class Outbound:
     """``pending_bytes`` is what the kernel doesn't have yet: what is here and ``in_transport``.
 
-    ``out_msgs`` and ``out_bytes`` count messages for the client. Compiled twin: ``broker/speedups/outbound.pxi``, one
-    buffer that bytes are copied into; ``view`` and ``consume`` are for writing from it without another copy.
+    ``out_msgs`` and ``out_bytes`` count messages for the client. Compiled twin: ``broker/speedups/outbound.pxi``, a
+    list of chunks that bytes are copied into; ``views`` and ``consume`` are for writing from it without another copy.
     """
 
     __slots__ = (
@@ -62,12 +62,12 @@ class Outbound:
         self.append(data)
         self.pending_bytes += len(data)
 
-    def view(self) -> memoryview | None:
-        """What is there, in one piece, until something else is done; only in the compiled build."""
+    def views(self) -> list[memoryview]:
+        """Memory of what is there, until something else is done; only in the compiled build."""
         raise NotImplementedError
 
     def consume(self, size: int) -> None:
-        """The first ``size`` bytes of ``view`` were written."""
+        """The first ``size`` bytes of ``views`` were written."""
         raise NotImplementedError
 
     def take(self, most: int = -1) -> list[bytes]:

@@ -33,7 +33,10 @@ _WAITING = 16 * 1024
 #: How long a closing connection may take to read its last bytes.
 _FINISH_S = 2.0
 
-_shared = memoryview(bytearray(READ_SIZE))
+#: Room before what is read, for the part of a message that an earlier read has brought.
+_TAIL_ROOM = 128 * 1024
+_memory = memoryview(bytearray(_TAIL_ROOM + READ_SIZE))
+_shared = _memory[_TAIL_ROOM:]
 
 
 def nonce() -> bytes:
@@ -51,8 +54,8 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = ("_descriptor", "_finishing", "_holds", "client", "loop", "server", "transport")
 
     connection_type: ConnectionType = "STANDARD"
-    #: False where ``write`` does more than to hand the bytes over.
-    writes_plainly = True
+    #: False where ``read`` and ``write`` do more than to hand the bytes over.
+    reads_plainly = writes_plainly = True
 
     def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
         self.server = server
@@ -76,9 +79,26 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         try:
-            self.read(_shared[:nbytes])
+            client = self.client
+            if client is not None and self.reads_plainly and client.tail:
+                self._read_on(client, nbytes)
+            else:
+                self.read(_shared[:nbytes])
         except Exception:
             self._fail()
+
+    def _read_on(self, client: Client, nbytes: int) -> None:
+        """What was read completes a message: its beginning goes before it, so that the block isn't copied."""
+        tail = client.tail
+        size = len(tail)
+        if size > _TAIL_ROOM or size + nbytes < client.tail_needs:
+            self.read(_shared[:nbytes])
+            return
+        start = _TAIL_ROOM - size
+        _memory[start:_TAIL_ROOM] = tail
+        client.tail = b""
+        client.tail_needs = 0
+        self.read(_memory[start : _TAIL_ROOM + nbytes])
 
     def eof_received(self) -> bool | None:
         if self.client is not None:
@@ -176,11 +196,11 @@ class Connection(asyncio.BufferedProtocol):
     def _write_directly(self, transport: asyncio.Transport, outbound: Outbound) -> None:
         """From the compiled buffer to the socket; when that is full, or gone, the transport says when it goes on."""
         while not (outbound.blocked or transport.is_closing()):
-            view = outbound.view()
-            if view is None:
+            views = outbound.views()
+            if not views:
                 return
             with suppress(OSError):  # the transport meets it too, and knows whom to tell
-                outbound.consume(os.write(self._descriptor, view))
+                outbound.consume(os.writev(self._descriptor, views))
             for rest in outbound.take(_WAITING):
                 transport.write(rest)
 

@@ -158,6 +158,7 @@ class WebsocketConnection(Connection):
     __slots__ = ("_compression", "_reader", "_request", "_rules", "_timeout", "_upgraded")
 
     connection_type: ConnectionType = "WEBSOCKET"
+    reads_plainly = writes_plainly = False
 
     def __init__(
         self, server: Server, loop: asyncio.AbstractEventLoop, rules: WebsocketRules

@@ -2,7 +2,8 @@
 
 A machine without a C compiler, or without Python's headers, gets a wheel without a module, and a broker in plain
 Python. Nothing is written beside the sources.
-Settings  CC  the compiler, as everywhere; WIREROOM_CFLAGS  added to its flags, say -fsanitize=address -g
+Settings  CC  the compiler, as everywhere; WIREROOM_CFLAGS  added to its flags, say -fsanitize=address -g;
+          WIREROOM_PURE_PYTHON  anything but empty or 0: compile nothing
 """
 
 import base64
@@ -30,7 +31,7 @@ _TIMEOUT_S = 150
 
 def get_requires_for_build_wheel(config_settings: Any = None) -> list[str]:
     """Cython, where there is something to do for it."""
-    return [CYTHON] if _compiler() and _headers() else []
+    return [] if _obstacle() else [CYTHON]
 
 
 def prepare_metadata_for_build_wheel(directory: str, config_settings: Any = None) -> str:
@@ -53,8 +54,8 @@ def build_wheel(directory: str, config_settings: Any = None, metadata_directory:
 def _compile(scratch: Path) -> Path | None:
     """The extension module; None, with the reason said, where there can't be one."""
     compiler = _compiler()
-    if not compiler or not _headers():
-        _say_why_not("no C compiler, or no headers of Python")
+    if obstacle := _obstacle():
+        _say_why_not(obstacle)
         return None
     c_file = scratch / f"{NAME}.c"
     module = scratch / (NAME + str(sysconfig.get_config_var("EXT_SUFFIX")))
@@ -98,8 +99,15 @@ def _compiler() -> list[str]:
     return []
 
 
-def _headers() -> bool:
-    return Path(sysconfig.get_path("include"), "Python.h").is_file()
+def _obstacle() -> str:
+    """Why there is no use in trying; "" when there is."""
+    if os.environ.get("WIREROOM_PURE_PYTHON", "0") not in ("", "0"):
+        return "WIREROOM_PURE_PYTHON is set"
+    if not _compiler():
+        return "there is no C compiler"
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return "Python's headers are not installed (Debian, Ubuntu: apt install python3-dev)"
+    return ""
 
 
 def _link_flags() -> list[str]:

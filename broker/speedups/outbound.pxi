@@ -1,11 +1,47 @@
-"""What a client shall be sent: bytes in one buffer that is borrowed from a pool while there are any."""
+"""What a client shall be sent: bytes in a list of chunks, which are borrowed from a pool while there are any."""
 
-# Buffers that are not in use; reusing warm memory is worth more than anything else here.
-DEF POOL_MAX = 16
-cdef char *_pool_data[POOL_MAX]
-cdef Py_ssize_t _pool_room[POOL_MAX]
-cdef int _pool_count = 0
-cdef Py_ssize_t _POOLED_MIN = 32 * 1024, _POOLED_MAX = 2 * 1024 * 1024, _FIRST_ROOM = 2048
+cdef struct Chunk:
+    Chunk *next
+    # Bytes lie at data[start:used]; room is how many there may be.
+    Py_ssize_t start, used, room
+    char data[1]
+
+
+# A chunk grows up to here; only a message that is longer gets a larger one of its own.
+DEF CHUNK_ROOM = 256 * 1024
+DEF FIRST_ROOM = 2048
+# Whole chunks that are not in use: reusing warm memory is worth more than anything else here.
+DEF POOL_MAX = 64
+cdef Chunk *_pool = NULL
+cdef int _pooled = 0
+
+
+cdef Chunk *new_chunk(Py_ssize_t room) except NULL:
+    """The smallest that is at hand, of at least ``room``."""
+    global _pool, _pooled
+    cdef Chunk *chunk
+    if room <= CHUNK_ROOM and _pool != NULL:
+        chunk = _pool
+        _pool = chunk.next
+        _pooled -= 1
+    else:
+        chunk = <Chunk *>malloc(sizeof(Chunk) + room)
+        if chunk == NULL:
+            raise MemoryError
+        chunk.room = room
+    chunk.next = NULL
+    chunk.start = chunk.used = 0
+    return chunk
+
+
+cdef void free_chunk(Chunk *chunk) noexcept:
+    global _pool, _pooled
+    if chunk.room == CHUNK_ROOM and _pooled < POOL_MAX:
+        chunk.next = _pool
+        _pool = chunk
+        _pooled += 1
+    else:
+        free(chunk)
 
 
 cdef class Outbound:
@@ -13,93 +49,112 @@ cdef class Outbound:
     cdef public Py_ssize_t limit, stall_limit, in_transport
     cdef public long long out_msgs, out_bytes
     cdef public bint blocked, dirty
-    cdef char *data
-    cdef Py_ssize_t start, used, room
+    cdef Chunk *first
+    cdef Chunk *last
+    cdef Py_ssize_t size
     # The block of ``receive`` in which ``over`` was called last.
     cdef long long over_in
 
     def __cinit__(self):
-        self.data = NULL
+        self.first = self.last = NULL
 
-    def __init__(self, client, Py_ssize_t max_pending, Py_ssize_t stall_limit):
+    def __init__(self, client, Py_ssize_t limit, Py_ssize_t stall_limit):
         self.client = client
-        self.limit = max_pending
+        self.limit = limit
         self.stall_limit = stall_limit
 
     def __dealloc__(self):
-        self.give_back()
+        self.clear()
 
-    cdef void give_back(self) noexcept:
-        global _pool_count
-        if self.data == NULL:
-            return
-        if _POOLED_MIN <= self.room <= _POOLED_MAX and _pool_count < POOL_MAX:
-            _pool_data[_pool_count] = self.data
-            _pool_room[_pool_count] = self.room
-            _pool_count += 1
-        else:
-            free(self.data)
-        self.data = NULL
-        self.start = self.used = self.room = 0
+    cdef void clear(self) noexcept:
+        cdef Chunk *chunk = self.first
+        while chunk != NULL:
+            self.first = chunk.next
+            free_chunk(chunk)
+            chunk = self.first
+        self.last = NULL
+        self.size = 0
 
     cdef int make_room(self, Py_ssize_t size) except -1:
-        """``size`` more bytes than are used now fit when this returns."""
-        global _pool_count
-        cdef Py_ssize_t kept = self.used - self.start, room
-        cdef char *data
-        if self.data == NULL and _pool_count:
-            _pool_count -= 1
-            self.data = _pool_data[_pool_count]
-            self.room = _pool_room[_pool_count]
-            if size <= self.room:
+        """``size`` bytes fit into ``last`` when this returns."""
+        cdef Chunk *chunk = self.last
+        cdef Py_ssize_t room
+        if chunk == NULL:
+            self.first = self.last = new_chunk(max(size, FIRST_ROOM))
+            return 0
+        if chunk.room < CHUNK_ROOM and self.first == chunk:
+            room = min(max(2 * chunk.room, chunk.used + size), CHUNK_ROOM)
+            if room - chunk.used >= size:
+                chunk = <Chunk *>realloc(chunk, sizeof(Chunk) + room)
+                if chunk == NULL:
+                    raise MemoryError
+                chunk.room = room
+                self.first = self.last = chunk
                 return 0
-        if self.start > self.room // 2:
-            memmove(self.data, self.data + self.start, kept)
-            self.start, self.used = 0, kept
-            if size <= self.room - kept:
-                return 0
-        room = max(self.used + size, 2 * self.room, _FIRST_ROOM)
-        data = <char *>realloc(self.data, room)
-        if data == NULL:
-            raise MemoryError
-        self.data, self.room = data, room
+        self.last.next = new_chunk(max(size, CHUNK_ROOM))
+        self.last = self.last.next
         return 0
 
-    cdef inline int put_bytes(self, const char *data, Py_ssize_t size) except -1:
-        if UNLIKELY(self.room - self.used < size):
+    cdef inline char *reserve(self, Py_ssize_t size) except NULL:
+        """Where ``size`` more bytes must be written now."""
+        cdef Chunk *chunk = self.last
+        if UNLIKELY(chunk == NULL or chunk.room - chunk.used < size):
             self.make_room(size)
-        memcpy(self.data + self.used, data, size)
-        self.used += size
-        return 0
+            chunk = self.last
+        cdef char *place = chunk.data + chunk.used
+        chunk.used += size
+        self.size += size
+        return place
 
     @property
     def pending_bytes(self):
-        return self.used - self.start + self.in_transport
+        return self.size + self.in_transport
 
     def put(self, bytes data not None):
-        self.put_bytes(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        if size:
+            memcpy(self.reserve(size), PyBytes_AS_STRING(data), size)
 
     def take(self, Py_ssize_t most=-1):
-        cdef Py_ssize_t size = self.used - self.start
-        if size == 0:
+        cdef Py_ssize_t wanted = self.size, done = 0, part
+        cdef Chunk *chunk = self.first
+        cdef bytes taken
+        if 0 <= most < wanted:
+            wanted = most
+        if wanted == 0:
             return []
-        if 0 <= most < size:
-            size = most
-        taken = PyBytes_FromStringAndSize(self.data + self.start, size)
-        self.consume(size)
+        taken = PyBytes_FromStringAndSize(NULL, wanted)
+        while done < wanted:
+            part = min(chunk.used - chunk.start, wanted - done)
+            memcpy(PyBytes_AS_STRING(taken) + done, chunk.data + chunk.start, part)
+            done += part
+            chunk = chunk.next
+        self.consume(wanted)
         return [taken]
 
-    def view(self):
-        """What is there, without copying it; valid until anything else is done with this."""
-        if self.used == self.start:
-            return None
-        return PyMemoryView_FromMemory(self.data + self.start, self.used - self.start, 0x100)
+    def views(self):
+        cdef Chunk *chunk = self.first
+        cdef list found = []
+        while chunk != NULL and len(found) < 64:
+            if chunk.used > chunk.start:
+                found.append(PyMemoryView_FromMemory(chunk.data + chunk.start, chunk.used - chunk.start, PyBUF_READ))
+            chunk = chunk.next
+        return found
 
     cpdef consume(self, Py_ssize_t size):
-        """So much of ``view`` has gone."""
-        self.start += size
-        if self.start == self.used:
-            self.give_back()
+        cdef Chunk *chunk
+        cdef Py_ssize_t part
+        while size and self.first != NULL:
+            chunk = self.first
+            part = min(chunk.used - chunk.start, size)
+            chunk.start += part
+            self.size -= part
+            size -= part
+            if chunk.start == chunk.used:
+                self.first = chunk.next
+                if self.first == NULL:
+                    self.last = NULL
+                free_chunk(chunk)
 
     def keep(self):
         pass
@@ -114,4 +169,4 @@ cdef class Outbound:
         self.in_transport = size
 
     def drop(self):
-        self.give_back()
+        self.clear()

@@ -89,12 +89,9 @@ cdef class Sender:
         if publish.header_size == 0:
             head += 1
             head_size -= 1
-        if UNLIKELY(outbound.room - outbound.used < head_size + rest_size):
-            outbound.make_room(head_size + rest_size)
-        to = outbound.data + outbound.used
+        to = outbound.reserve(head_size + rest_size)
         memcpy(to, head, head_size)
         memcpy(to + head_size, data + publish.rest, rest_size)
-        outbound.used += head_size + rest_size
         outbound.out_msgs += 1
         outbound.out_bytes += publish.size
         (<SubscriptionFields>lane.sub).msgs += 1
@@ -102,7 +99,7 @@ cdef class Sender:
         self.out_bytes += publish.size
         if not outbound.dirty:
             self.server.mark(outbound)
-        pending = outbound.used - outbound.start + outbound.in_transport
+        pending = outbound.size + outbound.in_transport
         if UNLIKELY(pending > outbound.stall_limit):
             if outbound.over_in != _block or pending > outbound.limit:
                 outbound.over_in = _block

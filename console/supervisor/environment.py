@@ -33,6 +33,10 @@ _UNREACHABLE = re.compile(
     r"|Connection refused|Network is unreachable|ProxyError|SSLError|ConnectTimeout|Read timed out"
     r"|Connection reset|NameResolutionError|Max retries exceeded|ConnectionError",
 )
+#: What pip says when it can't get or run what builds ``broker/speedups``.
+_NOT_BUILT = re.compile(
+    r"to install (build|backend) dependencies did not run successfully|Failed building wheel for wireroom-speedups"
+)
 
 
 class EnvironmentProblem(Exception):
@@ -106,8 +110,17 @@ class Environment:
 
     def _install(self, file: Path) -> None:
         self._say(f"Installing {file.relative_to(self.root)} (once; an interrupted run resumes) …")
+        status, output = self._pip(file)
+        if status != 0 and _NOT_BUILT.search(output):
+            self._say("  the compiled data path can't be built here; going on in plain Python")
+            status, output = self._pip(file, WIREROOM_PURE_PYTHON="1")
+        if status != 0:
+            raise EnvironmentProblem(explain(output, self.path))
+
+    def _pip(self, file: Path, **environment: str) -> tuple[int, str]:
+        """Its exit status and all that it said."""
         process = subprocess.Popen(  # noqa: S603
-            [str(self.python), *_PIP, "-r", str(file)], cwd=self.root,
+            [str(self.python), *_PIP, "-r", str(file)], cwd=self.root, env=os.environ | environment,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         )  # fmt: skip
         assert process.stdout is not None
@@ -120,8 +133,7 @@ class Environment:
         except BaseException:  # Ctrl-C here doesn't always reach pip
             process.terminate()
             raise
-        if process.wait() != 0:
-            raise EnvironmentProblem(explain("".join(output), self.path))
+        return process.wait(), "".join(output)
 
     def _finish(self, file: Path) -> None:
         try:

@@ -1,6 +1,7 @@
 """Does this interpreter have what a requirements file asks for? Read without importing any of it.
 
-Only the forms that this project's files use: ``name[extra]>=1.2,<2; sys_platform != "win32"`` and ``-r other``.
+Only the forms that this project's files use: ``name[extra]>=1.2,<2; sys_platform != "win32"``, ``-r other``, and
+``./directory`` for what pip builds from the sources here, without which everything runs too.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ def read(file: Path) -> Iterator[Requirement]:
     for line in _lines(file):
         if line.startswith("-r "):
             yield from read(file.parent / line[3:].strip())
-        elif requirement := _parse(line):
+        elif not line.startswith("./") and (requirement := _parse(line)):
             yield requirement
 
 
@@ -39,7 +40,7 @@ def missing(file: Path) -> list[str]:
 
 
 def digest(file: Path) -> str:
-    """Changes when ``file``, a file it includes, or the interpreter's version changes."""
+    """Changes when ``file``, a file it includes, sources that it names, or the interpreter's version changes."""
     content = "\n".join(sorted(_all_lines(file)))
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     return hashlib.sha256(f"{version}\n{content}".encode()).hexdigest()
@@ -54,8 +55,18 @@ def _all_lines(file: Path) -> Iterator[str]:
     for line in _lines(file):
         if line.startswith("-r "):
             yield from _all_lines(file.parent / line[3:].strip())
+        elif line.startswith("./"):
+            yield f"{line} {_content(file.parent / line)}"
         else:
             yield line
+
+
+def _content(directory: Path) -> str:
+    """The digest of the files in ``directory``."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in directory.iterdir() if path.is_file()):
+        found.update(path.name.encode() + b"\n" + path.read_bytes())
+    return found.hexdigest()
 
 
 def _parse(line: str) -> Requirement | None:

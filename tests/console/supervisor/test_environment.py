@@ -1,6 +1,7 @@
 """The environment beside manage.py: what pip says, condensed and explained; markers; interruptions."""
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 
 from console.supervisor import environment, requirements
 from console.supervisor.environment import Environment, EnvironmentProblem, condense, explain
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,28 @@ def test_it_is_ready_only_after_an_installation_that_ended_well(
 
     file.write_text("pytest>=1\n")
     assert not env.is_ready(file), "other requirements need another installation"
+
+
+def test_what_cannot_be_compiled_is_left_out(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through pip itself: Cython can't be had, so the second attempt asks for an empty wheel."""
+    (project / "requirements.txt").write_text("./part\n")
+    copied = shutil.copytree(ROOT / "broker" / "speedups", project / "part")
+    backend = copied / "backend.py"
+    backend.write_text(backend.read_text().replace('"cython>=3.1,<4"', '"surely-no-such-cython"'))
+    for name, value in {"PIP_NO_INDEX": "1", "PIP_TARGET": str(project / "installed")}.items():
+        monkeypatch.setenv(name, value)
+    said: list[str] = []
+    env = Environment(project, said.append)
+    env.python = Path(sys.executable)
+    env.path.mkdir()
+    monkeypatch.setattr(Environment, "_works", lambda env: True)
+    env.prepare(project / "requirements.txt")
+    assert any("plain Python" in line for line in said)
+    assert [path.name for path in (project / "installed").iterdir()] == [
+        "wireroom_speedups-0.1.0.dist-info"
+    ]
 
 
 def test_installing_for_the_tests_makes_it_ready_for_the_product(

