@@ -98,7 +98,6 @@ class ClientSubscription(Subscription):
 
     __slots__ = ("imported",)
 
-
     client: "Client"
     imported: "Imported | None"
 

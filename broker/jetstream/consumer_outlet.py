@@ -83,12 +83,11 @@ class Outlet:
             return
         sub.msgs += count
         server = client.server
-        for traffic in (client, client.account.stats, server.stats):
+        for traffic in (client.outbound, client.account.stats, server.stats):
             traffic.out_msgs += count
             traffic.out_bytes += size
         outbound = client.outbound
-        outbound.append(data)
-        outbound.pending_bytes += len(data)
+        outbound.put(data)
         if not outbound.dirty:
             server.mark(outbound)
         if outbound.pending_bytes > outbound.stall_limit:
