@@ -96,7 +96,9 @@ class Request:
         self._answered = True
         account = self.account
         account.api_pending -= 1
+        account.api_total += 1
         account.engine.api_pending -= 1
+        account.engine.api_total += 1
         response = json_form.dumps({"type": TYPE + self.operation.type, **fields})
         account.publish(self.message.reply, response)
         advise_of_request(self, response)
@@ -185,8 +187,6 @@ class Api:
         if engine.api_pending >= engine.options.request_queue_limit:
             account.dropped_request()
             return
-        account.api_total += 1
-        engine.api_total += 1
         account.api_pending += 1
         engine.api_pending += 1
         request = Request(account, operation, message, tokens)

@@ -326,9 +326,13 @@ class Intake:
         if draft.rollup == b"all":
             stream.remove_below(seq)
             return
-        for each in stream.store.index.subjects.sequences(draft.subject):
-            if each != seq:
-                stream.remove(each, "Purge")
+        subjects = stream.store.index.subjects
+        # A subject with wildcards rolls up whatever it would match.
+        names = [subjects.name(each) for each in subjects.matching(draft.subject)]
+        for name in names:
+            for each in subjects.sequences(name):
+                if each != seq:
+                    stream.remove(each, "Purge")
 
     # Refusing ---------------------------------------------------------------------------------------
 
