@@ -7,18 +7,21 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
-from typing import Final
+from typing import Any, Final
 
 from broker.config.options import Config
 from broker.core.account import Account
 from broker.core.server import Server
 from broker.jetstream.engine import QUEUE_LIMIT, JetStream, JetStreamOptions
 from broker.jetstream.environment import Done, Environment
+from broker.jetstream.report import Report, Unknown
+from broker.monitor.facts import HealthProblem
+from broker.monitor.options import BadRequest, Values
 from broker.storage.disk import OsDisk
 from broker.storage.store import Job
 
@@ -105,26 +108,53 @@ def _room(directory: str) -> int:
     return shutil.disk_usage(path).free // 4 * 3
 
 
-def start(
-    server: Server, config: Config, find_account: Callable[[str], Account | None]
-) -> tuple[JetStream, Workers]:
-    """Opens the streams, which blocks. Raises OSError when the directory can't be used."""
-    loop = asyncio.get_running_loop()
-    directory = store_directory(config)
-    Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
-    options = options_of(config, directory)
-    workers = Workers(loop)
-    environment = Environment(
-        OsDisk(), directory, time.time_ns, loop.call_later, partial(_soon, loop), workers.run,
-        SystemRandom(), secrets.token_bytes,
-    )  # fmt: skip
-    engine = JetStream(server, environment, options)
-    engine.find_account = find_account
-    _describe(engine, directory)
-    began = time.monotonic()
-    engine.start()
-    log.info("  JetStream was ready in %.3fs", time.monotonic() - began)
-    return engine, workers
+class JetStreamService:
+    """JetStream of a running server, also as monitoring asks it."""
+
+    def __init__(
+        self, server: Server, config: Config, find_account: Callable[[str], Account | None]
+    ) -> None:
+        """Opens the streams, which blocks. Raises OSError when the directory can't be used."""
+        loop = asyncio.get_running_loop()
+        directory = store_directory(config)
+        Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._workers = Workers(loop)
+        environment = Environment(
+            OsDisk(), directory, time.time_ns, loop.call_later, partial(_soon, loop), self._workers.run,
+            SystemRandom(), secrets.token_bytes,
+        )  # fmt: skip
+        self.engine = JetStream(server, environment, options_of(config, directory))
+        self.engine.find_account = find_account
+        self._report = Report(self.engine)
+        _describe(self.engine, directory)
+        began = time.monotonic()
+        self.engine.start()
+        log.info("  JetStream was ready in %.3fs", time.monotonic() - began)
+
+    async def stop(self) -> None:
+        """While clients are still there: what they published is acknowledged."""
+        self.engine.stop()
+        await self._workers.drain()
+        log.info("JetStream Shutdown")
+
+    # Monitoring -------------------------------------------------------------------------------------
+
+    def varz(self) -> dict[str, Any]:
+        return self._report.varz()
+
+    def jsz(self, options: Values) -> dict[str, Any]:
+        return self._report.jsz(options)
+
+    def account_detail(self, account: str, options: Values) -> dict[str, Any]:
+        """Raises BadRequest."""
+        try:
+            return self._report.account_detail(account, options)
+        except Unknown as error:
+            raise BadRequest(str(error)) from error
+
+    def problems(self, account: str, stream: str, consumer: str) -> Iterator[HealthProblem]:
+        for found in self._report.problems(account, stream, consumer):
+            yield HealthProblem(*found)
 
 
 def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:

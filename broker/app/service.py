@@ -28,9 +28,8 @@ from broker.system.requests import ReloadRefused
 if TYPE_CHECKING:
     import ssl
 
-    from broker.app.jetstream import Workers
+    from broker.app.jetstream import JetStreamService
     from broker.app.operator import Operation
-    from broker.jetstream.engine import JetStream
     from broker.net.tls import TlsRules
 
 log = logging.getLogger("broker")
@@ -98,8 +97,7 @@ class Service:
         self._end: asyncio.Event = asyncio.Event()
         self._flusher: Flusher | None = None
         #: None where JetStream is off.
-        self.jetstream: JetStream | None = None
-        self._workers: Workers | None = None
+        self.jetstream: JetStreamService | None = None
         self.system = System(self.server, self.config)
 
     async def run(self) -> None:
@@ -160,14 +158,13 @@ class Service:
         """Before anybody can connect: recovered streams take what is published."""
         if not self.config.jetstream.enabled:
             return
-        from broker.app import jetstream
+        from broker.app.jetstream import JetStreamService
 
         try:
-            self.jetstream, self._workers = jetstream.start(
-                self.server, self.config, self._find_account
-            )
+            self.jetstream = JetStreamService(self.server, self.config, self._find_account)
         except OSError as error:
             raise StartError(f"Can't start JetStream: {error}") from error
+        self.system.monitor.facts.jetstream = self.jetstream
 
     def _find_account(self, name: str) -> Account | None:
         if self.operation is None:
@@ -380,7 +377,8 @@ class Service:
             listener.close()
         for task in tuple(self.tasks):
             task.cancel()
-        await self._stop_jetstream()
+        if self.jetstream is not None:
+            await self.jetstream.stop()
         self.system.shutdown()
         self.server.close_all(Reason.SERVER_SHUTDOWN)
         self.server.flush()
@@ -390,13 +388,6 @@ class Service:
             self._flusher.stop()
         files.remove(self.config.pid_file, self.config.ports_file_dir)
         log.info("Server Exiting..")
-
-    async def _stop_jetstream(self) -> None:
-        """While clients are still there: what they published is acknowledged."""
-        if self.jetstream is not None and self._workers is not None:
-            self.jetstream.stop()
-            await self._workers.drain()
-            log.info("JetStream Shutdown")
 
 
 def _server_id() -> str:
