@@ -10,6 +10,7 @@ from console.http import (
     credentials,
     errors,
     health,
+    limits,
     namespaces,
     pages,
     projects,
@@ -37,6 +38,8 @@ api: list[URLPattern] = [
     path(f"{_namespace}/publish", publish.Publish.as_view()),
     path(f"{_namespace}/request", publish.RequestReply.as_view()),
     path(f"{_namespace}/activity", broker.Activity.as_view()),
+    path(f"{_namespace}/limits", limits.NamespaceLimits.as_view()),
+    path(f"{_project}/limits", limits.ProjectLimits.as_view()),
     path("broker", broker.Servers.as_view()),
     path("schema", SpectacularJSONAPIView.as_view(permission_classes=[AllowAny])),
 ]

@@ -38,3 +38,18 @@ ERRORS: dict[int, Any] = {
     400: Error, 401: Error, 403: Error, 404: Error, 405: Error, 409: Error, 412: Error, 413: Error,
     415: Error, 429: Error, 500: Error, 503: Error,
 }  # fmt: skip
+
+
+class NamespaceLimits(Answer):
+    limits = serializers.DictField(
+        child=serializers.IntegerField(), help_text="What is in force; -1 = unlimited"
+    )
+    set = serializers.DictField(
+        child=serializers.IntegerField(), help_text="What an administrator set for it"
+    )
+    broker = serializers.ChoiceField(choices=["applied", "pending"])
+
+
+class ProjectLimits(Answer):
+    limits = serializers.DictField(child=serializers.IntegerField())
+    set = serializers.DictField(child=serializers.IntegerField())

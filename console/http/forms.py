@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from console.lib.limits import OF_NAMESPACE, OF_PROJECT, Bounds
 from console.models import Role
 from console.services.credentials import RULES_MAX
 
@@ -62,6 +63,28 @@ class Named(Form):
 class NamespaceCreate(Form):
     name = Text()
     project_id = serializers.UUIDField(required=False, help_text="Default: your oldest project.")
+
+
+def _limits(bounds: dict[str, Bounds]) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    return {
+        name: Number(
+            required=False, allow_null=True, min_value=span["low"], max_value=span["high"],
+            help_text="null = the default",
+        )
+        for name, span in bounds.items()
+    }  # fmt: skip
+
+
+class NamespaceLimits(Form):
+    """-1 = unlimited, except ``credentials``."""
+
+    def get_fields(self) -> Any:
+        return _limits(OF_NAMESPACE)
+
+
+class ProjectLimits(Form):
+    def get_fields(self) -> Any:
+        return _limits(OF_PROJECT)
 
 
 class Rules(Form):

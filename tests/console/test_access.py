@@ -63,6 +63,10 @@ CASES = [
     Case("post", "/api/namespaces/{namespace}/request", {"subject": "a", "payload": "x"}, ASK_WRITE),
     Case("get", "/api/namespaces/{namespace}/activity", None, READ),
     Case("get", "/api/broker", None, ANY),
+    Case("get", "/api/namespaces/{namespace}/limits", None, READ),
+    Case("patch", "/api/namespaces/{namespace}/limits", {"conn": 5}, (403, 403, 403, 404, 401)),
+    Case("get", "/api/projects/{project}/limits", None, READ),
+    Case("patch", "/api/projects/{project}/limits", {"namespaces": 5}, (403, 403, 403, 404, 401)),
 ]  # fmt: skip
 
 

@@ -81,3 +81,22 @@ class ApiKey(Answer):
 class ApiKeyList(Answer):
     api_keys = ApiKey(many=True)
     total_count = serializers.IntegerField(help_text="On all pages together")
+
+
+class User(Answer):
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    username = serializers.CharField()
+    organization_id = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    deletable = serializers.BooleanField()
+    type = serializers.ChoiceField(choices=["owner", "member"])
+    status = serializers.CharField(help_text="Always activated")
+    mfa = serializers.BooleanField()
+    locked = serializers.BooleanField()
+
+
+class PolicyList(Answer):
+    policies = serializers.ListField(child=serializers.JSONField())
+    total_count = serializers.IntegerField()

@@ -128,6 +128,23 @@ class ProjectChange(Form):
     )
 
 
+class UserPath(Form):
+    user_id = Uuid()
+
+
+class PolicyList(Page):
+    organization_id = Uuid(required=False)
+    editable = serializers.BooleanField(required=False, allow_null=True, default=None)
+    user_ids = serializers.ListField(child=Uuid(), required=False, max_length=PAGE_SIZE_MAX)
+    group_ids = serializers.ListField(child=Uuid(), required=False, max_length=PAGE_SIZE_MAX)
+    application_ids = serializers.ListField(child=Uuid(), required=False, max_length=PAGE_SIZE_MAX)
+    no_principal = serializers.BooleanField(required=False, allow_null=True, default=None)
+    policy_name = Text(required=False)
+    tag = Text(required=False)
+    policy_ids = serializers.ListField(child=Uuid(), required=False, max_length=PAGE_SIZE_MAX)
+    order_by = order_by("policy_name", "created_at")
+
+
 class ApiKeyList(Page):
     organization_id = Uuid(required=False)
     user_id = Uuid(required=False)

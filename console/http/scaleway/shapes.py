@@ -4,10 +4,11 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 
 from console.lib.times import rfc3339
-from console.models import ApiKey, Credential, Namespace, Project
+from console.models import ApiKey, Credential, Namespace, Project, User
 
 Shape = dict[str, Any]
 
@@ -69,6 +70,22 @@ def api_key(row: ApiKey, secret_key: str | None = None) -> Shape:
         "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
         "expires_at": rfc3339(row.expires_at),
+    }
+
+
+def user(row: User, organization_id: uuid.UUID) -> Shape:
+    return {
+        "id": str(row.pk),
+        "email": row.email,
+        "username": row.email,
+        "organization_id": str(organization_id),
+        "created_at": rfc3339(row.date_joined),
+        "updated_at": rfc3339(row.date_joined),
+        "deletable": False,
+        "type": "owner" if row.is_admin else "member",
+        "status": "activated",
+        "mfa": is_mfa_enabled(row),
+        "locked": not row.is_active,
     }
 
 
