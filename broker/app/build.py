@@ -42,6 +42,8 @@ def server_options(config: Config) -> ServerOptions:
         auth_timeout_s=config.auth_timeout(),
         write_deadline_s=config.write_deadline,
         max_closed_clients=config.max_closed_clients,
+        max_traced_msg_len=config.max_traced_msg_len,
+        trace_headers=config.trace_headers,
         no_header_support=config.no_header_support,
         no_fast_producer_stall=config.no_fast_producer_stall,
         lame_duck_duration_s=config.lame_duck_duration,

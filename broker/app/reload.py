@@ -10,6 +10,7 @@ from broker.config.load import load
 from broker.config.options import Config
 from broker.core.auth import Refusal
 from broker.core.server import Server
+from broker.net.connection import Connection
 from broker.protocol import errors
 from broker.protocol.errors import Reason
 
@@ -83,6 +84,9 @@ def _apply(service: "Service", fresh: Config, changed: list[str]) -> None:
     server.options = options
     service.config = fresh
     logs.set_level(debug=fresh.debug, trace=fresh.trace)
+    for client in server.clients.values():
+        if isinstance(client.wire, Connection):
+            client.wire.retrace()
     identity = {"authorization", "accounts", "no_auth_user", "mappings"} & set(changed)
     if identity and not build.operator_mode(fresh):
         _replace_users(server, fresh)

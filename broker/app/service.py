@@ -19,6 +19,7 @@ from broker.config.options import DEFAULT_HOST, TLS_TIMEOUT_S, PeerConfig, TlsCo
 from broker.core.account import Account
 from broker.core.server import Server
 from broker.identity import nkeys
+from broker.net import client_log
 from broker.net.connection import Connection
 from broker.net.flusher import Flusher
 from broker.net.sockets import ListenError, open_listener, port_of, show, urls
@@ -105,6 +106,7 @@ class Service:
         loop = asyncio.get_running_loop()
         self._flusher = Flusher(self.server, loop)
         self._handle_signals(loop)
+        client_log.attach(self.server)
         self._identify()
         try:
             self._start_jetstream()

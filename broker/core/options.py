@@ -27,6 +27,10 @@ class ServerOptions:
     auth_timeout_s: float = 2.0
     write_deadline_s: float = 10.0
     max_closed_clients: int = 10_000
+    #: Printable bytes of a traced payload; 0 = all.
+    max_traced_msg_len: int = 0
+    #: Of payloads only the headers are traced.
+    trace_headers: bool = False
     no_header_support: bool = False
     no_fast_producer_stall: bool = False
     lame_duck_duration_s: float = 120.0

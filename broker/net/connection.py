@@ -10,17 +10,23 @@ import logging
 import os
 import secrets
 from contextlib import suppress
-from typing import cast
+from typing import TYPE_CHECKING, Final, cast
 
 from broker import build
 from broker.core.auth import ConnectionType, Peer
 from broker.core.client import Client
 from broker.core.outbound import Outbound
 from broker.core.server import Server
+from broker.net import client_log
 from broker.protocol.errors import Reason
+
+if TYPE_CHECKING:
+    from broker.net.trace import WireTrace
 
 log = logging.getLogger(__name__)
 
+#: The log's level of traces.
+TRACE: Final = 5
 #: Bytes read at once. More means fewer turns, less means that others wait less.
 READ_SIZE = 256 * 1024
 #: The transport reports itself blocked above this.
@@ -51,7 +57,9 @@ class Connection(asyncio.BufferedProtocol):
     are where bytes may be wrapped.
     """
 
-    __slots__ = ("_descriptor", "_finishing", "_holds", "client", "loop", "server", "transport")
+    __slots__ = (
+        "_descriptor", "_finishing", "_holds", "client", "loop", "server", "trace", "transport",
+    )  # fmt: skip
 
     connection_type: ConnectionType = "STANDARD"
     #: False where ``read`` and ``write`` do more than to hand the bytes over.
@@ -64,6 +72,7 @@ class Connection(asyncio.BufferedProtocol):
         self.transport: asyncio.Transport | None = None
         #: The socket that ``outbound`` is written to without the transport; -1 where that isn't possible.
         self._descriptor = -1
+        self.trace: WireTrace | None = None
         #: How often ``hold`` was called without a ``release`` yet.
         self._holds = 0
         self._finishing = False
@@ -80,7 +89,7 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         try:
             client = self.client
-            if client is not None and self.reads_plainly and client.tail:
+            if client is not None and client.tail and self.reads_plainly and self.trace is None:
                 self._read_on(client, nbytes)
             else:
                 self.read(_shared[:nbytes])
@@ -141,15 +150,34 @@ class Connection(asyncio.BufferedProtocol):
             or not self.writes_plainly
             or transport.get_extra_info("ssl_object")
         ):
-            self._descriptor = -1
-            transport.set_write_buffer_limits(high=_WRITE_HIGH, low=_WRITE_LOW)
+            self._write_through_transport()
         else:
             self._descriptor = transport.get_extra_info("socket").fileno()
             transport.set_write_buffer_limits(high=0)
 
+    def _write_through_transport(self) -> None:
+        self._descriptor = -1
+        if self.transport is not None:
+            self.transport.set_write_buffer_limits(high=_WRITE_HIGH, low=_WRITE_LOW)
+
     def begin(self, *, greet: bool = True) -> None:
         """The transport carries NATS from here on: there is a client, and it is sent INFO."""
         self.client = self.server.accept(self.peer(), self, greet=greet)
+        client_log.created(self.client)
+        self.retrace()
+
+    def retrace(self) -> None:
+        """Begin or end to trace, as the log's level now has it."""
+        if client_log.log.isEnabledFor(TRACE) and self.client is not None:
+            from broker.net.trace import WireTrace
+
+            options = self.server.options
+            self.trace = WireTrace(
+                self.client, options.max_traced_msg_len, headers_only=options.trace_headers
+            )
+            self._write_through_transport()
+        else:
+            self.trace = None
 
     def peer(self) -> Peer:
         """Who connected, with a nonce where the server wants one signed."""
@@ -163,7 +191,19 @@ class Connection(asyncio.BufferedProtocol):
     def read(self, block: memoryview) -> None:
         """Bytes from the transport; the view is valid only during the call."""
         if self.client is not None:
-            self.client.receive(block)
+            self.receive(self.client, block)
+
+    def receive(self, client: Client, block: memoryview | bytes) -> None:
+        """NATS bytes, unwrapped."""
+        if self.trace is not None:
+            self.trace.received(bytes(block))
+        client.receive(block)
+
+    def write_chunks(self, transport: asyncio.Transport, chunks: list[bytes]) -> None:
+        if chunks:
+            if self.trace is not None:
+                self.trace.sent(b"".join(chunks))
+            self.write(transport, chunks)
 
     def write(self, transport: asyncio.Transport, chunks: list[bytes]) -> None:
         """Chunks of NATS bytes for the transport."""
@@ -188,8 +228,8 @@ class Connection(asyncio.BufferedProtocol):
             return
         if self._descriptor >= 0:
             self._write_directly(transport, outbound)
-        elif chunks := outbound.take():
-            self.write(transport, chunks)
+        else:
+            self.write_chunks(transport, outbound.take())
         if outbound.gate is not None:
             outbound.gate.drained()
 
@@ -209,9 +249,7 @@ class Connection(asyncio.BufferedProtocol):
         if transport is None:
             return
         if client is not None and not self._finishing:
-            chunks = client.outbound.take()
-            if chunks:
-                self.write(transport, chunks)
+            self.write_chunks(transport, client.outbound.take())
         self._finishing = True
         transport.close()
         if transport.get_write_buffer_size():

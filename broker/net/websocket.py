@@ -234,7 +234,7 @@ class WebsocketConnection(Connection):
                 if client is None or client.closed:
                     return
                 if opcode == frames.BINARY:
-                    client.receive(payload)
+                    self.receive(client, payload)
                 else:
                     self._control(opcode, payload)
         except frames.FrameError:
@@ -257,9 +257,7 @@ class WebsocketConnection(Connection):
     def finish(self) -> None:
         client, transport = self.client, self.transport
         if client is not None and transport is not None and not self._finishing:
-            chunks = client.outbound.take()
-            if chunks:
-                self.write(transport, chunks)
+            self.write_chunks(transport, client.outbound.take())
             transport.write(frames.encode_close(_CODES.get(client.reason, 1011), client.reason))
         super().finish()
 
