@@ -56,7 +56,8 @@ def server_options(config: Config) -> ServerOptions:
     )
 
 
-def tls_rules(config: TlsConfig) -> "TlsRules":
+def tls_rules(config: TlsConfig, *, optional: bool = False) -> "TlsRules":
+    """``optional``: clients may go on without."""
     from broker.net.tls import TlsRules
 
     return TlsRules(
@@ -65,6 +66,7 @@ def tls_rules(config: TlsConfig) -> "TlsRules":
         verify=config.verify,
         min_version=config.min_version,
         handshake_first=config.handshake_first,
+        optional=optional,
         timeout_s=config.timeout or TLS_TIMEOUT_S,
     )
 

@@ -8,14 +8,14 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from broker import NATS_VERSION, __version__
 from broker.app import build, files, logs
 from broker.app.system import System
 from broker.config.flags import Flags
 from broker.config.load import Loaded
-from broker.config.options import DEFAULT_HOST, TLS_TIMEOUT_S, PeerConfig, TlsConfig
+from broker.config.options import DEFAULT_HOST, PeerConfig, TlsConfig
 from broker.core.account import Account
 from broker.core.server import Server
 from broker.identity import nkeys
@@ -90,8 +90,8 @@ class Service:
         self.tasks: set[asyncio.Task[None]] = set()
         #: None outside operator mode.
         self.operation: Operation | None = None
-        self._listeners: list[asyncio.Server] = []
-        self._client_listeners: list[asyncio.Server] = []
+        self._listeners: list[_Listener] = []
+        self._client_listeners: list[_Listener] = []
         self._addresses: dict[str, list[str]] = {}
         #: In use by listeners; a reload reads their certificates anew.
         self.contexts: list[tuple[ssl.SSLContext, TlsRules]] = []
@@ -143,8 +143,6 @@ class Service:
     def _identify(self) -> None:
         """Accounts and who may use them."""
         config, server = self.config, self.server
-        if config.allow_non_tls and config.tls is not None:
-            raise StartError("allow_non_tls: not supported; leave it out, or the tls block")
         if build.operator_mode(config):
             from broker.app import operator
 
@@ -312,31 +310,44 @@ class Service:
         config, loop = self.config, asyncio.get_running_loop()
         sock = self._open("Error listening on port", config.host, config.port)
         self.server.options.port = port_of(sock)
-        factory: Callable[[], asyncio.BaseProtocol] = partial(Connection, self.server, loop)
-        if config.tls is not None:
-            factory = self._tls_factory(config.tls, loop)
         tls = config.tls
-        first = self.contexts[-1][0] if tls is not None and tls.handshake_first else None
-        wait_s = (tls.timeout or TLS_TIMEOUT_S) if tls is not None and first is not None else None
-        listener = await loop.create_server(
-            factory, sock=sock, ssl=first, ssl_handshake_timeout=wait_s
-        )
+        first = tls is not None and tls.handshake_first
+        if tls is None:
+            factory = partial(Connection, self.server, loop)
+            listener: _Listener = await loop.create_server(factory, sock=sock)
+        else:
+            listener = await self._listen_tls(tls, sock)
         self._client_listeners.append(listener)
         log.info("Listening for client connections on %s", show(config.host, port_of(sock)))
-        if config.tls is not None:
-            log.info("TLS required for client connections")
-        self._addresses["nats"] = urls(
-            "tls" if config.tls is not None else "nats", config.host, port_of(sock)
-        )
+        if tls is not None:
+            optional = config.allow_non_tls and not first
+            log.info("TLS %s for client connections", "available" if optional else "required")
+        if first:
+            log.warning(
+                'Clients that are not using "TLS Handshake First" option will fail to connect'
+            )
+        scheme = "tls" if tls is not None else "nats"
+        self._addresses["nats"] = urls(scheme, config.host, port_of(sock))
 
-    def _tls_factory(
-        self, config: TlsConfig, loop: asyncio.AbstractEventLoop
-    ) -> Callable[[], asyncio.BaseProtocol]:
+    async def _listen_tls(self, config: TlsConfig, sock: socket.socket) -> "_Listener":
+        """Handshake first, or INFO first, or whichever the client begins with."""
+        from broker.net.hello import HelloListener
         from broker.net.tls import TlsConnection
 
-        return partial(
-            TlsConnection, self.server, loop, build.tls_rules(config), self._context(config)
-        )
+        loop, context = asyncio.get_running_loop(), self._context(config)
+        rules = build.tls_rules(config, optional=self.config.allow_non_tls)
+        factory = partial(TlsConnection, self.server, loop, rules, context)
+        if config.hello_wait:
+            wait_s = config.hello_wait
+            return HelloListener(loop, sock, factory, context, wait_s, rules.timeout_s)
+        if config.handshake_first:
+            return await loop.create_server(
+                partial(factory, True),
+                sock=sock,
+                ssl=context,
+                ssl_handshake_timeout=rules.timeout_s,
+            )
+        return await loop.create_server(factory, sock=sock)
 
     def _context(self, config: TlsConfig) -> "ssl.SSLContext":
         from broker.net import tls
@@ -395,6 +406,12 @@ class Service:
 def _server_id() -> str:
     """A name in the form of a server's public key; nothing is ever signed with it, so there is no private one."""
     return nkeys.encode_public("server", secrets.token_bytes(32))
+
+
+class _Listener(Protocol):
+    """An asyncio server, or a ``HelloListener``."""
+
+    def close(self) -> None: ...
 
 
 class _Refusal(asyncio.Protocol):

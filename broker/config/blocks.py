@@ -47,16 +47,27 @@ def ignored(node: Node, report: Report) -> None:
 # TLS -------------------------------------------------------------------------------------------------
 
 
-def _handshake_first(node: Node, _report: Report) -> bool:
-    """Waiting a while for either (auto, or a duration) isn't there: the peer would find out by a hanging connection."""
+#: ``handshake_first: auto`` waits so long for a handshake.
+_HELLO_WAIT_S = 0.05
+
+
+def _handshake_first(node: Node, _report: Report) -> bool | float:
+    """True = always; a number of seconds = wait so long for a handshake, then send INFO."""
     if isinstance(node.value, bool):
         return node.value
     word = text(node).lower()
-    if word not in ("true", "on", "false", "off"):
+    if word in ("true", "on"):
+        return True
+    if word in ("false", "off"):
+        return False
+    if word in ("auto", "auto_fallback"):
+        return _HELLO_WAIT_S
+    try:
+        return strict_duration(node)
+    except BadValue:
         raise BadValue(
-            f"handshake_first: {word} is not supported by this server; use true or false", node
-        )
-    return word in ("true", "on")
+            f'field "handshake_first"\'s value "{node.value}" is invalid', node
+        ) from None
 
 
 def _certs(node: Node, report: Report) -> tuple[tuple[str, str], ...]:
@@ -94,7 +105,7 @@ class _Tls(_Pair):
     verify = False
     verify_and_map = False
     timeout = 0.0
-    handshake_first = False
+    handshake_first: bool | float = False
     min_version = ""
 
 
@@ -132,7 +143,8 @@ def tls(node: Node, report: Report) -> TlsConfig:
         verify=raw.verify or raw.verify_and_map,
         verify_and_map=raw.verify_and_map,
         timeout=raw.timeout,
-        handshake_first=raw.handshake_first,
+        handshake_first=raw.handshake_first is True,
+        hello_wait=0.0 if isinstance(raw.handshake_first, bool) else raw.handshake_first,
         min_version=raw.min_version,
     )
 

@@ -22,6 +22,8 @@ class TlsConfig:
     verify_and_map: bool = False
     timeout: float = 0.0
     handshake_first: bool = False
+    #: Seconds to wait for a handshake before INFO is sent (``handshake_first: auto``, or a duration); 0 = don't.
+    hello_wait: float = 0.0
     min_version: str = ""
 
 

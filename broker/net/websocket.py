@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from broker.core.auth import ConnectionType, Peer
+from broker.core.auth import ConnectionType, Peer, PeerTls
 from broker.core.server import Server
 from broker.net import frames
 from broker.net.connection import Connection
@@ -179,7 +179,14 @@ class WebsocketConnection(Connection):
         assert request is not None  # the client begins after the upgrade
         forwarded = request.headers.get("x-forwarded-for", "").split(",")[0].strip()
         cookie = request.cookie(self._rules.jwt_cookie) if self._rules.jwt_cookie else ""
-        return replace(peer, ip=forwarded or peer.ip, cookie_jwt=cookie)
+        return replace(peer, ip=forwarded or peer.ip, cookie_jwt=cookie, tls=self._tls())
+
+    def _tls(self) -> PeerTls | None:
+        if not self._rules.tls or self.transport is None:
+            return None
+        from broker.net.tls import peer_tls
+
+        return peer_tls(self.transport, first=True)
 
     # Receiving --------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from tests.broker.app.test_program import program, run
 CONFIG = """
 listen: 127.0.0.1:-1
 ports_file_dir: {{directory}}
+http: 127.0.0.1:-1
 tls {{{{ cert_file: "{cert}", key_file: "{key}", ca_file: "{ca}", timeout: 15, {more} }}}}
 {rest}
 """
@@ -52,6 +53,35 @@ async def test_messages_travel(authority: Authority, tmp_path: Path, first: bool
         await client.publish("a", b"x" * 500_000)
         assert len((await subscription.next_msg(15)).data) == 500_000
         await client.close()
+
+
+async def test_whoever_begins_the_handshake_is_waited_for(
+    authority: Authority, tmp_path: Path
+) -> None:
+    with program(tmp_path, config(authority, 'handshake_first: "300ms"')) as server:
+        for first in (True, False):
+            client = await nats.connect(
+                server.ports["nats"][0],
+                tls=trusting(authority),
+                tls_handshake_first=first,
+                connect_timeout=15,
+            )
+            await client.flush()
+            await client.close()
+
+
+def test_clients_may_choose_where_tls_is_optional(authority: Authority, tmp_path: Path) -> None:
+    with program(tmp_path, config(authority, rest="allow_non_tls: true")) as server:
+        url = server.ports["nats"][0]
+        assert ping(url, trusting(authority)).startswith(b"PONG")
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 15) as clear:
+            assert b'"tls_available":true' in clear.recv(65536)
+            clear.sendall(b'CONNECT {"verbose":false}\r\nPING\r\n')
+            assert clear.recv(65536).startswith(b"PONG")
+        (secured, in_clear) = server.get("/connz?state=closed&sort=cid")["connections"]
+        assert secured["tls_version"] == "1.3"
+        assert secured["tls_cipher_suite"].startswith("TLS_")
+        assert "tls_version" not in in_clear
 
 
 async def test_certificate_is_wanted(authority: Authority, tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from broker.config.errors import ConfigError
 from broker.config.flags import UsageError, parse
 from broker.config.load import load
 from broker.config.options import Config
-from broker.config.errors import ConfigError
 
 
 def loaded(tmp_path: Path, text: str, *flags: str) -> Config:
