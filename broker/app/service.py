@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from broker import NATS_VERSION, __version__
+from broker import NATS_VERSION, __version__, builds
 from broker.app import build, files, logs
 from broker.app.system import System
 from broker.config.flags import Flags
@@ -129,6 +129,7 @@ class Service:
         log.info("Starting nats-server")
         log.info("  Version:  %s", NATS_VERSION)
         log.info("  Git:      [%s]", f"wireroom {__version__}")
+        log.info("  Build:    %s", builds.description)
         log.info("  Name:     %s", self.config.server_name or self.server.server_id)
         log.info("  ID:       %s", self.server.server_id)
         if self.config.config_file:

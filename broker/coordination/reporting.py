@@ -7,7 +7,7 @@ An account without a change is written again every FULL_EVERY reports only, whic
 import os
 from dataclasses import dataclass, replace
 
-from broker import __version__
+from broker import __version__, builds
 from broker.contract import channels
 from broker.contract.reports import Connection, Presence, Usage
 from broker.coordination.bus import Bus
@@ -34,7 +34,7 @@ def presence(server: Server, facts: Facts, taps: int) -> Presence:
         server_id=server.server_id,
         server_name=server.options.server_name or server.server_id,
         version=__version__,
-        build="python",
+        build=builds.name,
         start=server.start_s,
         at=server.clock.wall_s(),
         nats_url=facts.nats_url,

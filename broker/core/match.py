@@ -15,7 +15,7 @@ A lane is the outbound buffer's ``append``, the preformatted ``MSG <subject> <si
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from broker import build
+from broker import builds
 from broker.core.message import Message
 from broker.core.subscription import ClientSubscription, Subscription
 from broker.protocol.subject import has_space, is_valid_literal
@@ -117,8 +117,8 @@ class Match:
         return delivered
 
 
-if build.speedups is not None and not TYPE_CHECKING:
-    Match = build.speedups.Match
+if builds.speedups is not None and not TYPE_CHECKING:
+    Match = builds.speedups.Match
 
 
 def deliver_to_queue(

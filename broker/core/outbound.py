@@ -7,7 +7,7 @@ sees them.
 
 from typing import TYPE_CHECKING
 
-from broker import build
+from broker import builds
 from broker.core.gate import Gate
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ class Outbound:
         self.pending_bytes = self.in_transport
 
 
-if build.speedups is not None and not TYPE_CHECKING:
-    Outbound = build.speedups.Outbound
+if builds.speedups is not None and not TYPE_CHECKING:
+    Outbound = builds.speedups.Outbound
 
 
 def outbound(client: "Client", max_pending: int) -> Outbound:

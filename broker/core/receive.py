@@ -15,7 +15,7 @@ Compiled twin: ``broker/speedups/receive.pxi``
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from broker import build
+from broker import builds
 from broker.core import publish
 from broker.core.match import Lane, Lanes, Match
 from broker.core.message import Message
@@ -263,5 +263,5 @@ def _assemble(client: "Client", block: memoryview | bytes) -> bytes | None:
     return b"".join((tail, block))
 
 
-if build.speedups is not None and not TYPE_CHECKING:
-    receive = build.speedups.receive
+if builds.speedups is not None and not TYPE_CHECKING:
+    receive = builds.speedups.receive

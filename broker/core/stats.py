@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from broker import build
+from broker import builds
 
 
 class Counters:
@@ -17,8 +17,8 @@ class Counters:
         self.out_bytes = 0
 
 
-if build.speedups is not None and not TYPE_CHECKING:
-    Counters = build.speedups.Counters
+if builds.speedups is not None and not TYPE_CHECKING:
+    Counters = builds.speedups.Counters
 
 
 class Traffic(Counters):

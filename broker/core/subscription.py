@@ -7,7 +7,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from broker import build
+from broker import builds
 from broker.core.message import Message
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class SubscriptionFields:
         self.closed = False
 
 
-if build.speedups is not None and not TYPE_CHECKING:
-    SubscriptionFields = build.speedups.SubscriptionFields
+if builds.speedups is not None and not TYPE_CHECKING:
+    SubscriptionFields = builds.speedups.SubscriptionFields
 
 
 class Subscription(SubscriptionFields):

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from broker import NATS_VERSION
+from broker import NATS_VERSION, builds
 from broker.core.server import Server
 from broker.monitor.facts import Monitor
 from broker.monitor.forms import cores, memory, number, present, timestamp, uptime
@@ -49,6 +49,7 @@ def _identity(monitor: Monitor) -> dict[str, Any]:
         "proto": 1,
         **present({"git_commit": info.get("git_commit")}),
         "go": info.get("go", ""),
+        "wireroom_build": builds.name,
         "host": options.host,
         "port": options.port,
         **present(

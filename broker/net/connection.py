@@ -12,7 +12,7 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
-from broker import build
+from broker import builds
 from broker.core.auth import ConnectionType, Peer
 from broker.core.client import Client
 from broker.core.outbound import Outbound
@@ -146,7 +146,7 @@ class Connection(asyncio.BufferedProtocol):
         """Use this transport from now on."""
         self.transport = transport
         if (
-            build.speedups is None
+            builds.speedups is None
             or not self.writes_plainly
             or transport.get_extra_info("ssl_object")
         ):

@@ -1,1 +1,1 @@
-"""The data path in C: Cython's sources, and how pip builds them (``backend``). What they are for: broker.build."""
+"""The data path in C: Cython's sources, and how pip builds them (``backend``). What they are for: broker.builds."""

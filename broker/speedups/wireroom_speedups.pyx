@@ -33,7 +33,7 @@ cdef extern from *:
     bint UNLIKELY(bint) nogil
     const char *SOURCES
 
-#: The digest of the sources that this was built from; see broker.build.
+#: The digest of the sources that this was built from; see broker.builds.
 sources = SOURCES.decode("ascii")
 
 include "subscription.pxi"

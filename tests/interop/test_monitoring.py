@@ -31,7 +31,9 @@ accounts {{
 system_account: SYS
 """
 #: Without a counterpart here: Go's build, and what depends on the server's own subscriptions.
-HIDDEN = frozenset(("git_commit", "go", "config_digest", "imports", "exports", "mappings"))
+HIDDEN = frozenset(
+    ("git_commit", "go", "wireroom_build", "config_digest", "imports", "exports", "mappings")
+)
 
 PATHS = [
     "/varz", "/connz", "/connz?auth=1&subs=1", "/connz?subs=detail&limit=1", "/connz?offset=1", "/connz?offset=9",
