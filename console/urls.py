@@ -10,6 +10,7 @@ from console.http import (
     credentials,
     errors,
     health,
+    jwt,
     limits,
     namespaces,
     pages,
@@ -49,6 +50,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("console.http.scaleway.urls")),
     path("_allauth/", include("allauth.headless.urls")),
     path("healthz", health.healthz),
+    path("jwt/v1/accounts/", jwt.resolver),
+    path("jwt/v1/accounts/<account:account>", jwt.account),
     re_path(r"^(?:api|mnq|iam|account/v\d\w*|jwt)(?:/|$)", errors.page_not_found),
     re_path(r"^(?!(?:_allauth|static|ws)(?:/|$)).*$", pages.page),
 ]

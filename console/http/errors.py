@@ -254,3 +254,8 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 def server_error(request: HttpRequest) -> JsonResponse:
     return JsonResponse(internal(), status=500)
+
+
+def method_not_allowed(request: HttpRequest) -> JsonResponse:
+    text = f'Method "{request.method}" not allowed.'
+    return JsonResponse({"type": "method_not_allowed", "message": text}, status=405)

@@ -13,6 +13,7 @@ from typing import Any
 import nats
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from broker.identity.trust import Trust
 from console.gateway import nats as gateway
@@ -78,11 +79,11 @@ def test_the_configuration_holds_no_secret(cast: Cast, tmp_path: Path) -> None:
 class RealServer:
     """nats-server with the printed configuration; it knows accounts from its resolver's directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
         (self.port,) = free_ports(1)
         self.url = f"nats://127.0.0.1:{self.port}"
         self._directory = directory
-        text = run("nats_config", "--no-coordination", "--nats-port", str(self.port))
+        text = run("nats_config", "--no-coordination", "--nats-port", str(self.port), *options)
         (directory / "server.conf").write_text(text)
         (directory / "jwt").mkdir()
         self._process: subprocess.Popen[bytes] | None = None
@@ -144,6 +145,43 @@ def test_a_real_server_takes_our_credentials_and_refuses_revoked_ones(
     real.put(namespace)
     real.start()
     assert not asyncio.run(connects(real.url, creds))
+
+
+def test_a_real_server_asks_us_for_accounts(
+    cast: Cast, real: RealServer, tmp_path: Path, live_server: Any, settings: Any
+) -> None:
+    settings.CONSOLE_URL = live_server.url
+    namespace = cast.namespace()
+    issued = [credentials.issue(actor=cast.actor, namespace=namespace, name=n) for n in "ab"]
+    files = [tmp_path / f"{made.credential.name}.creds" for made in issued]
+    for file, made in zip(files, issued, strict=True):
+        file.write_text(made.creds)
+    (tmp_path / "asking").mkdir()
+    asking = RealServer(tmp_path / "asking", "--url-resolver")
+    try:
+        asking.start()
+        assert [asyncio.run(connects(asking.url, file)) for file in files] == [True, True]
+        credentials.revoke(actor=cast.actor, credential=issued[0].credential)
+        asking.start()
+        assert [asyncio.run(connects(asking.url, file)) for file in files] == [False, True]
+        namespaces.delete(actor=cast.actor, namespace=namespace)
+        asking.start()
+        assert [asyncio.run(connects(asking.url, file)) for file in files] == [False, False]
+    finally:
+        asking.stop()
+
+
+def test_account_claims_are_served_to_anybody_and_nothing_else(cast: Cast) -> None:
+    namespace = cast.namespace()
+    client = Client(headers={"host": "127.0.0.1:8000"})
+    answer = client.get(f"/jwt/v1/accounts/{namespace.id}")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/jwt")
+    assert answer.content.decode() == namespace.claims
+    assert client.get("/jwt/v1/accounts/").status_code == 200
+    for path in ("/jwt/v1/accounts/A", f"/jwt/v1/accounts/{namespace.id}/", "/jwt/v1"):
+        unknown = client.get(path)
+        assert (unknown.status_code, unknown["Content-Type"]) == (404, "application/json")
+    assert client.post("/jwt/v1/accounts/", {}).status_code == 405
 
 
 def test_publishing_and_requesting_as_a_role(cast: Cast, real: RealServer) -> None:

@@ -33,6 +33,11 @@ class Command(BaseCommand):
             "--monitor-port", type=int, default=settings.MONITOR_PORT, help="0 = off"
         )
         parser.add_argument(
+            "--url-resolver",
+            action="store_true",
+            help="accounts are asked for at the console's /jwt/v1/accounts/ instead of kept in a directory",
+        )
+        parser.add_argument(
             "--no-coordination",
             action="store_true",
             help="without our own block: for a real nats-server",
@@ -69,8 +74,7 @@ def configuration(
         f"port: {options['nats_port']}",
         f"operator: {_quoted(operator_value)}",
         f"system_account: {operator.system_account}",
-        f'resolver {{\n  type: full\n  dir: {_quoted(jwt_dir)}\n  allow_delete: true\n  interval: "2m"\n}}',
-        f"resolver_preload {{\n  {operator.system_account}: {_quoted(operator.system_account_jwt)}\n}}",
+        *_resolver(operator, options, jwt_dir),
     ]
     blocks.append(f"jetstream {{\n  store_dir: {_quoted(directory)}\n}}")
     if options["ws_port"]:
@@ -81,6 +85,16 @@ def configuration(
     if not options["no_coordination"]:
         blocks.append("coordination {\n  url: $REDIS_URL\n}")
     return "\n".join(blocks) + "\n"
+
+
+def _resolver(operator: Operator, options: dict[str, Any], jwt_dir: str) -> list[str]:
+    if options["url_resolver"]:
+        return [f"resolver: URL({settings.CONSOLE_URL}/jwt/v1/accounts/)"]
+    return [
+        f"resolver {{\n  type: full\n  dir: {_quoted(jwt_dir)}\n  allow_delete: true\n"
+        '  interval: "2m"\n}',
+        f"resolver_preload {{\n  {operator.system_account}: {_quoted(operator.system_account_jwt)}\n}}",
+    ]
 
 
 def write_whole(path: Path, text: str) -> None:
