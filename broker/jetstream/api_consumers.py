@@ -78,14 +78,21 @@ def _create_as(request: Request, tokens: tuple[str, ...]) -> None:
     fresh = info(consumer)
 
     def done(error: OSError | None) -> None:
-        if error is not None:
-            request.fail(errors.CONSUMER_STORE_FAILED(err=f"{error.strerror or error}"))
-            return
-        if consumer.paused(consumer.engine.now_ns()):
-            events.paused(consumer, consumer.engine.now_ns())
-        request.respond(fresh)
+        _answer(request, consumer, fresh, error)
 
     stream.consumers.begin(consumer, done)
+
+
+def _answer(
+    request: Request, consumer: Consumer, fields: dict[str, Any], error: OSError | None
+) -> None:
+    if error is not None:
+        request.fail(errors.CONSUMER_STORE_FAILED(err=f"{error.strerror or error}"))
+        return
+    now_ns = consumer.engine.now_ns()
+    if consumer.paused(now_ns):
+        events.paused(consumer, now_ns)
+    request.respond(fields)
 
 
 def _complete(
@@ -118,12 +125,10 @@ def _update(
         rules.check_consumer_update(before, config, lambda subject: interest(subject.encode()))
     _stamp_threshold(config)
     consumer.change(config)
+    changed = info(consumer)
 
     def done(error: OSError | None) -> None:
-        if error is not None:
-            request.fail(errors.CONSUMER_STORE_FAILED(err=f"{error.strerror or error}"))
-        else:
-            request.respond(info(consumer))
+        _answer(request, consumer, changed, error)
 
     stream.consumers.save(consumer, done)
 
@@ -189,7 +194,9 @@ def _list(request: Request) -> None:
     offset = _offset(request)
     consumers = request.stream().consumers
     offset = min(offset, len(consumers))
-    page = [info(consumer) for consumer in islice(consumers, offset, offset + _LIST_PAGE)]
+    page = [
+        info(consumer, listed=True) for consumer in islice(consumers, offset, offset + _LIST_PAGE)
+    ]
     request.respond(
         {"total": len(consumers), "offset": offset, "limit": _LIST_PAGE, "consumers": page}
     )
@@ -274,7 +281,7 @@ def reset(consumer: Consumer, message: Message) -> None:
         seq = _reset_seq(consumer, asked.seq)
     except ApiError as error:
         consumer.stream.account.publish(
-            message.reply, json_form.dumps(fields | {"error": error.to_json()})
+            message.reply, json_form.dumps(fields | {"error": error.to_json(), "reset_seq": 0})
         )
         return
     consumer.reset(seq)
@@ -301,13 +308,14 @@ def _reset_seq(consumer: Consumer, seq: int) -> int:
     raise errors.CONSUMER_INVALID_RESET(err="not allowed")
 
 
+_NOT_PAUSED: Final = {"paused": False, "pause_until": times.time_text(None)}
 OPERATIONS: Final = (
     Operation("CONSUMER.CREATE", -1, "consumer_create_response", _create),
-    Operation("CONSUMER.DURABLE.CREATE", -1, "consumer_create_response", _create_durable),
+    Operation("CONSUMER.DURABLE.CREATE", 2, "consumer_create_response", _create_durable),
     Operation("CONSUMER.INFO", 2, "consumer_info_response", _info),
     Operation("CONSUMER.NAMES", 1, "consumer_names_response", _names, PAGED | {"consumers": []}),
     Operation("CONSUMER.LIST", 1, "consumer_list_response", _list, PAGED | {"consumers": []}),
     Operation("CONSUMER.DELETE", 2, "consumer_delete_response", _delete),
-    Operation("CONSUMER.PAUSE", 2, "consumer_pause_response", _pause),
+    Operation("CONSUMER.PAUSE", 2, "consumer_pause_response", _pause, _NOT_PAUSED),
     Operation("CONSUMER.UNPIN", 2, "consumer_unpin_response", _unpin),
 )

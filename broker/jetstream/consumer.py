@@ -212,14 +212,24 @@ class Consumer:
         pending = self.ledger.removed(seq, subject)
         if pending is None:
             return
+        self.acked_ns = self.engine.now_ns()
         events.terminated(self, pending.consumer_seq, seq, pending.deliveries, _REMOVED)
+        self._flush_later()
+        self.wake()
+
+    def purged(self, first_seq: int) -> None:
+        """Many messages have left the stream."""
+        if self.ledger.purged(first_seq):
+            self.acked_ns = self.engine.now_ns()
         self._flush_later()
         self.wake()
 
     def _turn(self) -> None:
         self._woken = False
-        if self.closed:
-            return
+        if not self.closed:
+            self._run(timed=False)
+
+    def _run(self, *, timed: bool) -> None:
         now_ns = self.engine.now_ns()
         if 0 < self._silence_ns <= now_ns:
             self._expire(now_ns)
@@ -229,7 +239,7 @@ class Consumer:
         if not self.paused(now_ns):
             due_ns = self.delivery.run(now_ns)
         stalled = self.ledger.stalled and not self.ledger.redeliveries
-        dues = [due_ns, self.mode.sweep(now_ns, at_end=not stalled and not self._woken)]
+        dues = [due_ns, self.mode.sweep(now_ns, at_end=timed or not stalled)]
         self.outlet.flush()
         self._arm(now_ns, dues)
         if self.delivery.changed:
@@ -271,7 +281,7 @@ class Consumer:
         if self._is_forgotten(now_ns):
             self.stream.consumers.delete_one(self)
         else:
-            self._turn()
+            self._run(timed=True)
 
     def expect_silence(self, due_ns: int) -> None:
         """A wait ends at ``due_ns``."""

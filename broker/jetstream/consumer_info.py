@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from broker.jetstream.consumer import Consumer
 
 
-def info(consumer: "Consumer") -> dict[str, Any]:
-    """In the order of nats-server's fields; what it leaves out when empty is left out."""
+def info(consumer: "Consumer", *, listed: bool = False) -> dict[str, Any]:
+    """In the order of nats-server's fields; what it leaves out when empty is left out. A list of consumers doesn't
+    say which server it comes from."""
     now_ns = consumer.engine.now_ns()
     ledger, mode, config = consumer.ledger, consumer.mode, consumer.config
     state = ledger.record.state
@@ -29,7 +30,7 @@ def info(consumer: "Consumer") -> dict[str, Any]:
         "stream_name": consumer.stream.name,
         "name": consumer.name,
         "created": times.time_text(consumer.created_ns),
-        "config": _config(consumer),
+        "config": json_form.encode(consumer.config) if listed else _config(consumer),
         "delivered": _sequences(
             state.delivered_consumer_seq, state.delivered_stream_seq, consumer.delivered_ns
         ),

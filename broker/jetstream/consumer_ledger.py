@@ -233,19 +233,21 @@ class Ledger:
             self._queued.discard(seq)
         return pending
 
-    def purged(self, first_seq: int) -> None:
-        """Many messages have left; ``first_seq`` is the stream's first one now."""
+    def purged(self, first_seq: int) -> bool:
+        """Many messages have left; ``first_seq`` is the stream's first one now. Whether some were awaited."""
         state = self.record.state
         self.found.forget()
         is_there = self.found.is_there
         self._lasts_left = set(filter(is_there, self._lasts_left))
-        for seq in [s for s in (*state.pending, *state.exhausted) if not is_there(s)]:
+        gone = [seq for seq in state.pending if not is_there(seq)]
+        for seq in (*gone, *[seq for seq in state.exhausted if not is_there(seq)]):
             self.record.acked(seq)
             self._queued.discard(seq)
         self.next_seq = max(self.next_seq, first_seq)
         if not state.pending and state.delivered_stream_seq < first_seq - 1:
             self.record.delivered(first_seq - 1, 0, 0, pending=False)
             self.record.floor(first_seq - 1, state.delivered_consumer_seq)
+        return bool(gone)
 
     def reconcile(self, first_seq: int, end: int) -> None:
         """After a restart: the stream may have lost its last messages, or others that were awaited."""

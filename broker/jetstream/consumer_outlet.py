@@ -62,10 +62,10 @@ class Outlet:
 
     def congested(self, inbox: bytes) -> bool:
         """Whether the one client behind ``inbox`` is far behind; several are left to their own limits."""
-        match = self._account.sublist.match(inbox)
-        if len(match.direct) != 1 or match.extra:
+        sub = _only(self._account.sublist.match(inbox))
+        if sub is None:
             return False
-        outbound = match.direct[0].client.outbound
+        outbound = sub.client.outbound
         return outbound.pending_bytes > min(_CONGESTED_BYTES, outbound.limit // 4)
 
     def flush(self) -> None:
@@ -97,7 +97,13 @@ class Outlet:
         self.flush()
         match = self._account.sublist.match(inbox)
         self._inbox, self._match = inbox, match
-        alone = len(match.direct) == 1 and not match.extra
-        self._sub = match.direct[0] if alone else None
+        self._sub = _only(match)
         self._client = self._sub.client if self._sub is not None else None
         return match
+
+
+def _only(match: Match) -> ClientSubscription | None:
+    """The one plain subscription that receives all of it; None when there is none, or more is to be done."""
+    if match.extra or match.queues or len(match.direct) != 1:
+        return None
+    return match.direct[0]

@@ -42,13 +42,13 @@ class Push:
             subject = f"$JS.FC.{consumer.stream.name}.{consumer.name}.*".encode()
             self._subs.append(consumer.stream.account.subscribe(subject, self._answered))
         self._watch()
+        self.look()
 
     # Interest -----------------------------------------------------------------------------------
 
     def _watch(self) -> None:
         sublist = self._consumer.stream.account.core.sublist
         sublist.watch(self.reply, self._consumer.wake)
-        self.look()
 
     def look(self) -> bool:
         """Whether it is active now. What it knows is renewed."""
@@ -69,6 +69,7 @@ class Push:
         sublist = self._consumer.stream.account.core.sublist
         sublist.unwatch(self.reply, self._consumer.wake)
         self.reply = subject.encode()
+        self.active = False
         self._watch()
 
     # Messages go --------------------------------------------------------------------------------

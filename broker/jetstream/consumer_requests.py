@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from broker.jetstream import json_text
+
 #: Sent to a request's inbox: status and description, with or without what was left of it.
 Tell = Callable[[bytes, bytes], object]
 
@@ -69,12 +71,21 @@ def parse(reply: bytes, body: bytes, now_ns: int) -> PullRequest:
         return PullRequest(reply, now_ns, {"batch": batch})
     try:
         fields = json.loads(text)
-    except ValueError as error:
-        raise BadRequest(str(error)) from None
+    except ValueError:
+        raise BadRequest(_fault(text)) from None
     _check_types(fields)
-    if fields.get("idle_heartbeat", 0) * 2 > fields.get("expires", 0):
+    if 0 < fields.get("idle_heartbeat", 0) > fields.get("expires", 0) / 2:
         raise BadRequest("heartbeat value too large")
     return PullRequest(reply, now_ns, fields)
+
+
+def _fault(text: bytes) -> str:
+    """What is wrong with it, in Go's words."""
+    try:
+        json_text.loads(text)
+    except ValueError as error:
+        return str(error).replace("unexpected EOF", "unexpected end of JSON input")
+    return "invalid character"
 
 
 def _check_types(fields: dict[str, Any]) -> None:

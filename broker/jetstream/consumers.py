@@ -226,7 +226,7 @@ class Consumers:
         """Many messages have left the stream."""
         first_seq = self._stream.store.index.first_seq()
         for consumer in self._by_name.values():
-            consumer.ledger.purged(first_seq)
+            consumer.purged(first_seq)
 
     # Retention --------------------------------------------------------------------------------------
 

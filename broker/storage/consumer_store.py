@@ -246,8 +246,7 @@ def _apply(state: ConsumerState, kind: int, stream_seq: int, consumer_seq: int, 
         if known is not None:
             state.pending[stream_seq] = Pending(known.consumer_seq, value, consumer_seq)
     elif kind == _EXHAUSTED:
-        if state.pending.pop(stream_seq, None) is not None and not state.pending:
-            _settle_all(state)
+        _exhaust(state, stream_seq)
         state.exhausted[stream_seq] = consumer_seq
     elif kind == _RESET:
         state.pending.clear()
@@ -259,6 +258,17 @@ def _apply(state: ConsumerState, kind: int, stream_seq: int, consumer_seq: int, 
 def _deliver(state: ConsumerState, stream_seq: int, consumer_seq: int) -> None:
     state.delivered_consumer_seq = max(state.delivered_consumer_seq, consumer_seq)
     state.delivered_stream_seq = max(state.delivered_stream_seq, stream_seq)
+
+
+def _exhaust(state: ConsumerState, stream_seq: int) -> None:
+    """It leaves ``pending`` without being settled; the floor stays below it."""
+    known = state.pending.pop(stream_seq, None)
+    if (
+        known is not None
+        and not state.pending
+        and known.consumer_seq > state.floor_consumer_seq + 1
+    ):
+        state.floor_stream_seq, state.floor_consumer_seq = stream_seq - 1, known.consumer_seq - 1
 
 
 def _settle_all(state: ConsumerState) -> None:

@@ -1,0 +1,498 @@
+"""The same consumers on our broker and on nats-server, side by side: equal answers, messages, statuses and advisories."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import nats
+import pytest
+
+from tests.support.servers import NATS_SERVER, OURS, Server, running
+from tests.support.side_by_side import DEADLINE_S, QUIET_S, Side, differences, shape
+
+_SECOND = 1_000_000_000
+
+Scenario = Callable[[Side], Awaitable[None]]
+SCENARIOS: dict[str, Scenario] = {}
+
+
+def scenario(function: Scenario) -> Scenario:
+    SCENARIOS[function.__name__.removeprefix("_").replace("_", " ")] = function
+    return function
+
+
+@scenario
+async def _creating_in_all_three_forms(s: Side) -> None:
+    await s.stream("A", subjects=["a.*"])
+    explicit = {"ack_policy": "explicit"}
+    await s.api(
+        "CONSUMER.CREATE.A", {"stream_name": "A", "config": {"deliver_subject": "x", "name": "P"}}
+    )
+    await s.api("CONSUMER.CREATE.A", {"stream_name": "A", "config": {"durable_name": "D"}})
+    await s.api("CONSUMER.CREATE.A.N", {"stream_name": "A", "config": {"name": "N", **explicit}})
+    await s.api(
+        "CONSUMER.CREATE.A.F.a.b",
+        {"stream_name": "A", "config": {"filter_subject": "a.b", **explicit}},
+    )
+    await s.api(
+        "CONSUMER.CREATE.A.G.a.b",
+        {"stream_name": "A", "config": {"filter_subject": "a.c", **explicit}},
+    )
+    await s.api(
+        "CONSUMER.DURABLE.CREATE.A.O",
+        {"stream_name": "A", "config": {"durable_name": "O", **explicit}},
+    )
+    await s.api("CONSUMER.DURABLE.CREATE.A.Q", {"stream_name": "A", "config": {**explicit}})
+    await s.api("CONSUMER.DURABLE.CREATE.A", {"stream_name": "A", "config": {**explicit}})
+    await s.api("CONSUMER.CREATE.NONE.N", {"stream_name": "NONE", "config": explicit})
+    await s.api("CONSUMER.CREATE.A.N", {"stream_name": "B", "config": explicit})
+    await s.api("CONSUMER.CREATE.A.N", {"stream_name": "A", "config": explicit, "x": 1})
+    await s.api("CONSUMER.CREATE.A.N")
+    await s.consumer("A", "N2", action="update")
+    await s.consumer("A", "N2", action="create")
+    await s.consumer("A", "N2", action="create")
+    await s.consumer("A", "N2", action="create", max_deliver=5)
+    await s.consumer("A", "N2", action="update", max_deliver=5, description="changed")
+    await s.consumer("A", "N2", ack_policy="none")
+    await s.consumer("A", "N2", deliver_subject="p")
+    for name in ("N2", "NONE"):
+        await s.info("A", name)
+    await s.api("CONSUMER.NAMES.A")
+    await s.api("CONSUMER.NAMES.A", {"offset": 2})
+    await s.api("CONSUMER.NAMES.NONE")
+    await s.api("CONSUMER.LIST.A")
+    await s.api("CONSUMER.LIST.A", {"offset": 99})
+    await s.api("CONSUMER.LIST.NONE")
+    await s.api("CONSUMER.DELETE.A.N2", {"x": 1})
+    await s.api("CONSUMER.DELETE.A.N2")
+    await s.api("CONSUMER.DELETE.A.N2")
+    await s.api("STREAM.INFO.A")
+
+
+@scenario
+async def _start_policies(s: Side) -> None:
+    await s.stream("P")
+    await s.publish("p.a", "p.b", "p.a", "p.c", "p.b")
+    for name, config in {
+        "all": {}, "last": {"deliver_policy": "last"}, "new": {"deliver_policy": "new"},
+        "lastf": {"deliver_policy": "last", "filter_subject": "p.a"},
+        "lasts": {"deliver_policy": "last_per_subject", "filter_subject": "p.>"},
+        "seq": {"deliver_policy": "by_start_sequence", "opt_start_seq": 4},
+        "seqfar": {"deliver_policy": "by_start_sequence", "opt_start_seq": 40},
+        "time": {"deliver_policy": "by_start_time", "opt_start_time": "2020-01-01T00:00:00Z"},
+        "future": {"deliver_policy": "by_start_time", "opt_start_time": "2090-01-01T00:00:00Z"},
+        "many": {"filter_subjects": ["p.a", "p.c"]}, "none": {"filter_subject": "p.x"},
+    }.items():  # fmt: skip
+        await s.consumer("P", name, **config)
+        await s.pull(
+            "P",
+            {"batch": 10, "no_wait": True},
+            count={"new": 1, "seqfar": 1, "future": 1, "none": 1}.get(name, 2),
+            name=name,
+        )
+        await s.info("P", name)
+    await s.publish("p.a", "p.x")
+    for name in ("new", "seqfar", "lasts", "many", "none"):
+        await s.info("P", name)
+
+
+@scenario
+async def _pulling(s: Side) -> None:
+    await s.stream("L")
+    await s.consumer("L")
+    await s.pull("L", {"no_wait": True})
+    await s.pull("L", {"batch": 2, "expires": _SECOND // 4})
+    await s.publish("l.a", "l.b", "l.c", "l.d", "l.e")
+    await s.pull("L")
+    await s.pull("L", b"2", count=2)
+    await s.pull("L", {"batch": 5, "no_wait": True}, count=3)
+    await s.pull("L", {"batch": 5, "no_wait": True, "expires": _SECOND // 4})
+    await s.info("L")
+    for body in (
+        b"{", b"x", {"batch": 1, "idle_heartbeat": _SECOND, "expires": _SECOND}, {"group": "g"}, {"min_pending": 1},
+        {"id": "x"}, {"priority": 10}, {"batch": 1, "expires": -1},
+    ):  # fmt: skip
+        await s.publish("l.z")
+        await s.pull("L", body)
+    await s.pull("L", {"batch": 3, "expires": _SECOND, "idle_heartbeat": _SECOND // 3}, count=3)
+    await s.pull("L", {"batch": 1}, Required_Api_Level="9")
+    await s.pull("L", {"batch": 1}, count=0, name="NONE")
+
+
+@scenario
+async def _limits_of_requests(s: Side) -> None:
+    await s.stream("R")
+    await s.consumer("R", max_batch=5, max_expires=2 * _SECOND, max_bytes=1000, max_waiting=2)
+    for body in ({"batch": 6}, {"expires": 3 * _SECOND}, {"max_bytes": 1001, "batch": 1}):
+        await s.pull("R", body)
+    first = await s.request("R", {"batch": 1, "expires": 2 * _SECOND})
+    second = await s.request("R", {"batch": 1, "expires": 2 * _SECOND})
+    await s.pull("R", {"batch": 1})
+    await s.publish("r.a", data=b"x" * 100)
+    await s.expect(first, 1)
+    await s.leave(first)
+    await s.publish("r.a", data=b"x" * 100)
+    await s.expect(second, 1)
+    await s.publish(*["r.a"] * 4, data=b"x" * 100)
+    await s.pull("R", {"batch": 5, "max_bytes": 400, "expires": _SECOND}, count=3)
+    await s.pull("R", {"batch": 5, "max_bytes": 20, "expires": _SECOND})
+    await s.pull("R", {"batch": 1, "max_bytes": 900, "expires": _SECOND}, count=2)
+    await s.info("R")
+
+
+@scenario
+async def _every_word_of_an_acknowledgement(s: Side) -> None:
+    await s.listen("$JS.EVENT.*.CONSUMER.>")
+    await s.stream("K")
+    await s.consumer("K", max_deliver=3, sample_freq="100")
+    await s.publish(*(f"k.{n}" for n in range(9)))
+    await s.pull("K", b"7", count=7)
+    for index, word in enumerate(
+        (b"", b"+ACK", b"+OK", b"+WPI", b"-NAK", b"+TERM no good", b"+TERM")
+    ):
+        await s.ack(index, word)
+    await s.ack(0)
+    await s.info("K")
+    await s.pull("K", b"1", count=1)
+    await s.ack(7, b'-NAK {"delay": 200000000}')
+    await s.pull("K", {"batch": 1, "expires": 2 * _SECOND})
+    await s.pull("K", {"batch": 1, "expires": 2 * _SECOND})
+    await s.ack(8, b"-NAK 150ms")
+    await s.ack(9, b"unknown word")
+    await s.info("K")
+    await s.ack(9)
+    await s.info("K")
+    sub = await s.client.subscribe("next")
+    await s.client.publish(s.messages[9].reply, b"+NXT", reply="next")
+    s.note("next", shape(await sub.next_msg(timeout=DEADLINE_S)))
+    await s.expect("$JS.EVENT.*.CONSUMER.>", 15)
+
+
+@scenario
+async def _acknowledging_all(s: Side) -> None:
+    await s.stream("ALL", subjects=["all.*"])
+    await s.consumer("ALL", ack_policy="all")
+    await s.publish(*(f"all.{n}" for n in range(6)))
+    await s.pull("ALL", b"5", count=5)
+    await s.info("ALL")
+    await s.ack(2)
+    await s.info("ALL")
+    await s.ack(1)
+    await s.ack(4)
+    await s.info("ALL")
+
+
+@scenario
+async def _out_of_order_acknowledgements_and_filters(s: Side) -> None:
+    await s.stream("OO")
+    await s.publish("oo.x", "oo.a", "oo.x", "oo.a", "oo.a", "oo.x", "oo.a")
+    await s.consumer("OO", filter_subject="oo.a")
+    await s.info("OO")
+    await s.pull("OO", b"4", count=4)
+    await s.info("OO")
+    for index in (2, 0, 3, 1):
+        await s.ack(index)
+        await s.info("OO")
+    await s.consumer("OO", "W", filter_subjects=["oo.*"])
+    await s.pull("OO", b"3", count=3, name="W")
+    await s.info("OO", "W")
+    await s.publish("oo.b", "oo.x")
+    await s.consumer("OO", "W", filter_subjects=["oo.b", "oo.x"])
+    await s.info("OO", "W")
+    await s.pull("OO", b"9", count=3, name="W")
+    await s.info("OO", "W")
+
+
+@scenario
+async def _redelivery(s: Side) -> None:
+    await s.listen("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>")
+    await s.stream("RD")
+    await s.consumer("RD", ack_wait=_SECOND // 2, max_deliver=2)
+    await s.publish("rd.a", "rd.b")
+    await s.pull("RD", b"2", count=2)
+    await s.pull("RD", {"batch": 2, "expires": 3 * _SECOND}, count=2)
+    await s.info("RD")
+    await s.ack(0)
+    await s.pull("RD", {"batch": 2, "expires": 2 * _SECOND})
+    await s.expect("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", 1)
+    await s.info("RD")
+    await s.stream("B")
+    await s.consumer("B", backoff=[_SECOND // 5, _SECOND // 3], max_deliver=4)
+    await s.publish("b.a")
+    for _ in range(4):
+        await s.pull("B", {"batch": 1, "expires": 3 * _SECOND})
+    await s.info("B")
+
+
+@scenario
+async def _a_limit_of_unacknowledged_messages(s: Side) -> None:
+    await s.stream("M")
+    await s.consumer("M", max_ack_pending=2)
+    await s.publish(*["m.a"] * 5)
+    inbox = await s.request("M", {"batch": 5, "expires": 5 * _SECOND})
+    await s.expect(inbox, 2)
+    await s.pull("M", {"batch": 1, "no_wait": True}, count=1)
+    await s.info("M")
+    await s.ack(0)
+    await s.expect(inbox, 1)
+    await s.consumer("M", max_ack_pending=3)
+    await s.expect(inbox, 1)
+    await s.info("M")
+
+
+@scenario
+async def _pushing(s: Side) -> None:
+    await s.stream("PU")
+    await s.publish("pu.a", "pu.b")
+    await s.consumer("PU", deliver_subject="to.me")
+    await s.info("PU")
+    await s.listen("to.me")
+    await s.expect("to.me", 2)
+    await s.publish("pu.c", n="1")
+    await s.expect("to.me", 1)
+    await s.info("PU")
+    await s.consumer("PU", deliver_subject="to.you")
+    await s.leave("to.me")
+    await s.publish("pu.d")
+    await s.info("PU")
+    await s.ack(0)
+    await s.listen("to.you")
+    await s.consumer("PU", deliver_subject="to.you")
+    await s.listen("to.me")
+    await s.expect("to.me", 3)
+    await s.pull("PU")
+    await s.consumer("PU", "Q", deliver_subject="to.group", deliver_group="g", ack_policy="none")
+    await s.listen("to.group")
+    await s.info("PU", "Q")
+    await s.leave("to.group")
+    await s.listen("to.group", queue="g")
+    await s.expect("to.group", 4)
+    await s.info("PU", "Q")
+    await s.consumer(
+        "PU", "H", deliver_subject="to.heads", headers_only=True, deliver_policy="last"
+    )
+    await s.listen("to.heads")
+    await s.expect("to.heads", 1)
+
+
+@scenario
+async def _heartbeats_and_flow_control(s: Side) -> None:
+    await s.stream("H")
+    await s.publish(*["h.a"] * 25, data=b"x" * 100_000)
+    await s.consumer(
+        "H",
+        deliver_subject="to.h",
+        idle_heartbeat=_SECOND // 4,
+        flow_control=True,
+        ack_policy="none",
+    )
+    await s.listen("to.h")
+    await s.expect("to.h", 27, quiet=False)
+    await s.info("H")
+
+
+@scenario
+async def _pausing(s: Side) -> None:
+    await s.listen("$JS.EVENT.*.CONSUMER.>")
+    await s.stream("Z")
+    await s.consumer("Z")
+    await s.publish("z.a")
+    await s.api("CONSUMER.PAUSE.Z.C", {"pause_until": "2090-01-01T00:00:00Z"})
+    await s.pull("Z", {"batch": 1, "expires": _SECOND // 4})
+    await s.info("Z")
+    await s.consumer("Z", description="still paused")
+    await s.api("CONSUMER.PAUSE.Z.C")
+    await s.pull("Z")
+    await s.api("CONSUMER.PAUSE.Z.NONE")
+    await s.api("CONSUMER.PAUSE.Z.C", {"pause_until": "2000-01-01T00:00:00Z"})
+    await s.expect("$JS.EVENT.*.CONSUMER.>", 4)
+
+
+@scenario
+async def _starting_over(s: Side) -> None:
+    await s.stream("RS")
+    await s.consumer("RS")
+    await s.publish(*["rs.a"] * 4)
+    await s.pull("RS", b"3", count=3)
+    await s.ack(0)
+    await s.api("CONSUMER.RESET.RS.C")
+    await s.info("RS")
+    await s.pull("RS", b"3", count=3)
+    await s.api("CONSUMER.RESET.RS.C", {"seq": 1})
+    await s.pull("RS")
+    await s.api("CONSUMER.RESET.RS.NONE", {"seq": 1})
+    await s.consumer("RS", "S", deliver_policy="by_start_sequence", opt_start_seq=2)
+    await s.api("CONSUMER.RESET.RS.S", {"seq": 1})
+    await s.api("CONSUMER.RESET.RS.S", {"seq": 4})
+    await s.consumer("RS", "N", deliver_policy="new")
+    await s.api("CONSUMER.RESET.RS.N", {"seq": 1})
+
+
+@scenario
+async def _overflow(s: Side) -> None:
+    await s.stream("OV")
+    await s.consumer("OV", priority_groups=["A"], priority_policy="overflow")
+    await s.publish("ov.a", "ov.b")
+    await s.pull("OV", {"batch": 1})
+    await s.pull("OV", {"batch": 1, "group": "B"})
+    inbox = await s.request(
+        "OV", {"batch": 5, "group": "A", "min_pending": 4, "expires": 5 * _SECOND}
+    )
+    await s.expect(inbox, 0)
+    await s.publish("ov.c", "ov.d")
+    await s.expect(inbox, 1)
+    await s.info("OV")
+    await s.pull("OV", {"batch": 1, "group": "A"})
+    await s.pull("OV", {"batch": 1, "group": "A", "min_ack_pending": 1})
+
+
+@scenario
+async def _pins(s: Side) -> None:
+    await s.listen("$JS.EVENT.ADVISORY.CONSUMER.*.>")
+    await s.stream("PI")
+    await s.consumer(
+        "PI", priority_groups=["A"], priority_policy="pinned_client", priority_timeout=60 * _SECOND
+    )
+    await s.info("PI")
+    await s.publish("pi.a", "pi.b", "pi.c", "pi.d")
+    await s.pull("PI", {"batch": 1, "group": "A", "expires": _SECOND})
+    await s.info("PI")
+    pin = (s.messages[0].headers or {})["Nats-Pin-Id"]
+    await s.pull("PI", {"batch": 1, "group": "A", "expires": _SECOND // 4})
+    await s.pull("PI", {"batch": 1, "group": "A", "id": "wrong", "expires": _SECOND})
+    await s.pull("PI", {"batch": 1, "group": "A", "id": pin, "expires": _SECOND})
+    await s.api("CONSUMER.UNPIN.PI.C", {"group": "A"})
+    await s.api("CONSUMER.UNPIN.PI.C", {"group": "B"})
+    await s.api("CONSUMER.UNPIN.PI.C", {"group": ""})
+    await s.api("CONSUMER.UNPIN.PI.C", {"group": "not good"})
+    await s.pull("PI", {"batch": 1, "group": "A", "id": pin, "expires": _SECOND})
+    await s.pull("PI", {"batch": 1, "group": "A", "expires": _SECOND})
+    await s.expect("$JS.EVENT.ADVISORY.CONSUMER.*.>", 4)
+
+
+@scenario
+async def _prioritized(s: Side) -> None:
+    await s.stream("PR")
+    await s.consumer("PR", priority_groups=["A"], priority_policy="prioritized")
+    low = await s.request("PR", {"batch": 2, "group": "A", "priority": 5, "expires": 5 * _SECOND})
+    high = await s.request("PR", {"batch": 2, "group": "A", "priority": 1, "expires": 5 * _SECOND})
+    await s.publish("pr.a", "pr.b", "pr.c")
+    await s.expect(high, 2)
+    await s.expect(low, 1)
+
+
+@scenario
+async def _work_queues(s: Side) -> None:
+    await s.stream("WQ", retention="workqueue")
+    await s.publish("wq.a", "wq.b", "wq.a")
+    await s.consumer("WQ", ack_policy="none")
+    await s.consumer("WQ", deliver_policy="new")
+    await s.consumer("WQ", filter_subject="wq.a")
+    await s.consumer("WQ", "D")
+    await s.consumer("WQ", "D", filter_subject="wq.*")
+    await s.consumer("WQ", "D", filter_subject="wq.b")
+    await s.pull("WQ", b"2", count=2)
+    await s.ack(0)
+    await s.ack(1, b"+TERM")
+    await s.api("STREAM.INFO.WQ")
+    await s.info("WQ")
+    await s.api("CONSUMER.DELETE.WQ.C")
+    await s.api("STREAM.INFO.WQ")
+
+
+@scenario
+async def _interest(s: Side) -> None:
+    await s.stream("IN", retention="interest")
+    await s.publish("in.a")
+    await s.consumer("IN", "A")
+    await s.consumer("IN", "B", filter_subject="in.b")
+    await s.publish("in.a", "in.b", "in.b")
+    await s.pull("IN", b"3", count=3, name="A")
+    for index in range(3):
+        await s.ack(index)
+    await s.api("STREAM.INFO.IN")
+    await s.pull("IN", b"1", count=1, name="B")
+    await s.ack(3)
+    await s.api("STREAM.INFO.IN")
+    await s.api("CONSUMER.DELETE.IN.B")
+    await asyncio.sleep(QUIET_S)
+    await s.api("STREAM.INFO.IN")
+
+
+@scenario
+async def _deletions_and_purges(s: Side) -> None:
+    await s.listen("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>")
+    await s.stream("DE")
+    await s.consumer("DE")
+    await s.publish(*["de.a"] * 8)
+    await s.pull("DE", b"4", count=4)
+    await s.api("STREAM.MSG.DELETE.DE", {"seq": 2})
+    await s.api("STREAM.MSG.DELETE.DE", {"seq": 6})
+    await asyncio.sleep(QUIET_S)
+    await s.info("DE")
+    await s.api("STREAM.PURGE.DE", {"seq": 4})
+    await s.info("DE")
+    await s.pull("DE", b"1", count=1)
+    await s.api("STREAM.PURGE.DE")
+    await s.info("DE")
+    await s.publish("de.b")
+    await s.pull("DE", b"1", count=1)
+    await s.info("DE")
+    await s.expect("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>", 1)
+    inbox = await s.request("DE", {"batch": 1, "expires": 5 * _SECOND})
+    await s.api("CONSUMER.DELETE.DE.C")
+    await s.expect(inbox, 1)
+    await s.consumer("DE", "E")
+    inbox = await s.request("DE", {"batch": 5, "expires": 5 * _SECOND}, name="E")
+    await s.expect(inbox, 1)
+    await s.api("STREAM.DELETE.DE")
+    await s.expect(inbox, 1)
+
+
+@scenario
+async def _limits_of_the_stream(s: Side) -> None:
+    await s.stream(
+        "LS",
+        max_consumers=1,
+        consumer_limits={"max_ack_pending": 5, "inactive_threshold": 60 * _SECOND},
+    )
+    await s.consumer("LS", max_ack_pending=6)
+    await s.consumer("LS")
+    await s.consumer("LS", "D")
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """Ours and nats-server, each with JetStream in a directory of its own."""
+    if not NATS_SERVER.available():
+        pytest.skip("nats-server is not installed")
+    configs = [
+        f'jetstream: {{store_dir: "{tmp_path_factory.mktemp(name)}", max_memory_store: 1GB, max_file_store: 1GB}}'
+        for name in ("ours", "theirs")
+    ]
+    with running(OURS, configs[0]) as ours, running(NATS_SERVER, configs[1]) as theirs:
+        yield ours, theirs
+
+
+@pytest.fixture
+async def sides(servers: tuple[Server, Server]) -> AsyncIterator[tuple[Side, Side]]:
+    ours, theirs = [await nats.connect(server.url) for server in servers]
+    yield Side(ours), Side(theirs)
+    for client in (ours, theirs):
+        names = json.loads((await client.request("$JS.API.STREAM.NAMES", b"")).data)["streams"]
+        for name in names or ():
+            await client.request(f"$JS.API.STREAM.DELETE.{name}", b"")
+        await client.close()
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_consumers_are_nats_servers(name: str, sides: tuple[Side, Side]) -> None:
+    ours, theirs = sides
+    await asyncio.gather(SCENARIOS[name](ours), SCENARIOS[name](theirs))
+    lines = [
+        line
+        for (what, expected), (_, found) in zip(theirs.seen, ours.seen, strict=False)
+        for line in differences(what, expected, found)
+    ]
+    assert not lines, "\n".join(lines)
+    assert len(ours.seen) == len(theirs.seen)
