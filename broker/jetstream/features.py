@@ -5,6 +5,13 @@ from typing import Final
 from broker.jetstream.direct import DirectGet, MirrorDirectGet
 from broker.jetstream.feature import Feature
 from broker.jetstream.republish import Republish
+from broker.jetstream.schedules import Schedules
 from broker.jetstream.ttl import Expiry
 
-FEATURES: Final[tuple[type[Feature], ...]] = (DirectGet, MirrorDirectGet, Republish, Expiry)
+FEATURES: Final[tuple[type[Feature], ...]] = (
+    DirectGet,
+    MirrorDirectGet,
+    Republish,
+    Expiry,
+    Schedules,
+)

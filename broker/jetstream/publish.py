@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from broker.core.message import Message
-from broker.jetstream import counters, errors, json_form, ttl
+from broker.jetstream import counters, errors, json_form, schedules, ttl
 from broker.jetstream.errors import ApiError
 from broker.protocol.transform import Transform
 from broker.storage.store import StoreFailed
@@ -149,6 +149,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     ttl.check,
     _expected_last_subject_sequence,
     _expected_last_sequence,
+    schedules.check,
     _reserved,
     _message_id,
     _expected_last_message_id,
@@ -272,6 +273,8 @@ class Intake:
             stream.duplicates.add(draft.msg_id, seq, stream.store.index.last_time_ns)
         if draft.rollup:
             self._roll_up(draft, seq)
+        if schedules.NEXT in draft.fields:
+            schedules.purge_after(stream, draft)
         return seq
 
     def check_size(self, header_size: int, size: int) -> None:

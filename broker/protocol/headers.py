@@ -41,5 +41,12 @@ def without(header: bytes, name: bytes) -> bytes:
     return b"" if kept == [PREFIX[:-2], b"", b""] else _LINE_END.join(kept)
 
 
+def without_prefixes(header: bytes, prefixes: tuple[bytes, ...]) -> bytes:
+    """``header`` without the fields whose names begin so; empty when nothing else was in it."""
+    first, *lines = header.split(_LINE_END)
+    kept = [line for line in lines if line and not line.startswith(prefixes)]
+    return _LINE_END.join((first, *kept, b"", b"")) if kept else b""
+
+
 def _one_line(value: bytes) -> bytes:
     return value.replace(b"\r", b" ").replace(b"\n", b" ")
