@@ -35,11 +35,12 @@ def problems(configured: Iterable[AccountConfig], system_account: str) -> Iterat
         exchange.set(accounts[config.name], exports_of(config), ())
     for config in configs:
         account = accounts[config.name]
+        if bad := next(_bad_prefixes(config), ""):
+            yield bad
+            continue
         exchange.set(account, exports_of(config), imports_of(config))
         for terms, problem in account.imports.problems.items():
             yield f'Error adding {terms.kind} import "{terms.subject.decode()}": {problem}'
-        if bad := next(_bad_prefixes(config), ""):
-            yield bad
 
 
 def _export(config: ExportConfig) -> Export:
@@ -68,7 +69,7 @@ def _bad_exports(config: AccountConfig) -> Iterator[str]:
     for export in config.exports:
         tokens, at = export.subject.split("."), export.account_token_position
         if at and not (0 < at <= len(tokens) and tokens[at - 1] == "*"):
-            yield f'Error adding {export.kind} export "{export.subject}": invalid subject'
+            yield f'Error adding {export.kind} export "{export.subject}": sublist: invalid subject'
 
 
 def _bad_prefixes(config: AccountConfig) -> Iterator[str]:

@@ -52,13 +52,20 @@ def _subjects(node: Node, queues: bool) -> tuple[str, ...]:
     return subjects
 
 
+def _allowed(node: Node, report: Report, queues: bool) -> tuple[str, ...] | None:
+    subjects = _subjects(node, queues)
+    if not subjects:
+        report.warn(node, "an empty list of allowed subjects allows all of them")
+    return subjects or None
+
+
 def _subject_permission(node: Node, report: Report, queues: bool) -> SubjectConfig:
     if not isinstance(node.value, dict):
-        return SubjectConfig(allow=_subjects(node, queues))
+        return SubjectConfig(allow=_allowed(node, report, queues))
     config = SubjectConfig()
     for key, value in node.value.items():
         if key.lower() == "allow":
-            config.allow = _subjects(value, queues)
+            config.allow = _allowed(value, report, queues)
         elif key.lower() == "deny":
             config.deny = _subjects(value, queues)
         elif not value.used:

@@ -210,18 +210,27 @@ class OperatorAccounts:
             return _close(client, Reason.REVOKED, errors.USER_REVOKED)
         if not self._still_signs(held, before, grant.issuer):
             return _close(client, Reason.AUTHENTICATION_FAILURE)
-        self._renew(held, client, grant)
-        return 0
+        self._renew(held, before, client, grant)
+        return int(client.closed)
 
     def _still_signs(self, held: Held, before: AccountClaims, issuer: str) -> bool:
         if not held.claims.may_sign_users(issuer, strict=held.strict):
             return False
         return held.claims.body.signing_keys.get(issuer) == before.body.signing_keys.get(issuer)
 
-    def _renew(self, held: Held, client: Client, grant: Grant) -> None:
+    def _renew(self, held: Held, before: AccountClaims, client: Client, grant: Grant) -> None:
         own = grant.own or UserTerms()
         join(grant, own, held)
+        if (
+            grant.by_default
+            and held.claims.body.default_permissions != before.body.default_permissions
+        ):
+            grant.permissions = held.default_permissions
+            client.set_permissions(grant.permissions)
+            client.drop_forbidden()
         client.set_limits(grant.subs, grant.payload)
+        if not self._server.keeps_subscription_limit(client):
+            return
         self._server.expire_client_at(client, grant.expires_at)
 
 

@@ -6,10 +6,8 @@ Source   github.com/nats-io/jwt v2: activation_claims.go, imports.go (Import.Val
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from broker.protocol.subject import is_subset
-
 if TYPE_CHECKING:
-    from broker.identity.claims import ActivationClaims, Import
+    from broker.identity.claims import Import
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Activation:
 
 
 def read_activation(entry: "Import", importer: str) -> Activation | None:
-    """The activation in an import of ``importer``; None when there is none, or it is for something else.
+    """The activation in an import of ``importer``, whose claims are judged; None when there is none.
 
     Whether its issuer may sign for the exporting account, and whether it is revoked or in time, is not judged here.
     """
@@ -41,22 +39,6 @@ def read_activation(entry: "Import", importer: str) -> Activation | None:
         claims = ActivationClaims.decode(entry.token)
     except JwtError:
         return None
-    if not _fits(claims, entry, importer):
-        return None
     return Activation(
         importer, claims.issuer, claims.body.issuer_account, claims.issued_at, claims.expires_at, claims.not_before
     )  # fmt: skip
-
-
-def _fits(claims: "ActivationClaims", entry: "Import", importer: str) -> bool:
-    from broker.identity import nkeys
-
-    body = claims.body
-    subject = entry.to if entry.type == "service" and entry.to else entry.subject
-    return (
-        entry.account in (claims.issuer, body.issuer_account)
-        and nkeys.is_public(claims.issuer, "account")
-        and claims.subject == importer
-        and body.kind == entry.type
-        and is_subset(subject.encode(), body.subject.encode())
-    )

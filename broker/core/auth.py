@@ -67,6 +67,8 @@ class Grant:
     user: str
     #: None = everything is allowed.
     permissions: "Permissions | None" = None
+    #: The user has no permissions of its own, so these are its account's default ones, and follow them.
+    by_default: bool = False
     #: Unix seconds when the client must go: JWT expiry or the end of a time window. None = never.
     expires_at: float | None = None
     #: The -ERR text at ``expires_at``.

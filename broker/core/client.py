@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from broker.core import handshake, receive
 from broker.core.auth import Grant, Peer
 from broker.core.message import Message
+from broker.core.options import NO_LIMIT
 from broker.core.outbound import outbound
 from broker.core.permissions import Permissions, Replies
 from broker.core.subscription import ClientSubscription
@@ -79,7 +80,7 @@ class Client:
         self.reason = ""
         self.subs: dict[bytes, ClientSubscription] = {}
         self.max_payload = options.max_payload
-        self.max_subs = options.max_subscriptions
+        self.max_subs = options.max_subscriptions or NO_LIMIT
         self.tail: bytes | bytearray = b""
         self.tail_needs = 0
         #: True while its publishes may go the quick way of ``core.receive``.
@@ -198,7 +199,7 @@ class Client:
                 self.send_error(errors.INVALID_SUBJECT)
                 return
             self.subs[sid] = sub
-            self._watch_denied(subject)
+            self._watch_denied(subject, queue)
         if self.options.verbose:
             self.send(encoder.OK)
 
@@ -211,12 +212,20 @@ class Client:
         tokens = self.server.options.max_subscription_tokens
         if 0 < tokens < subject.count(b".") + 1:
             return errors.too_many_tokens(subject)
-        if 0 < self.max_subs <= len(self.subs):
+        if self.at_subscription_limit:
             return errors.MAX_SUBSCRIPTIONS
         return ""
 
-    def _watch_denied(self, subject: bytes) -> None:
-        if self.hides or self.permissions is None or not self.permissions.reaches_denied(subject):
+    @property
+    def at_subscription_limit(self) -> bool:
+        return 0 <= self.max_subs <= len(self.subs)
+
+    def _watch_denied(self, subject: bytes, queue: bytes) -> None:
+        if (
+            self.hides
+            or self.permissions is None
+            or not self.permissions.reaches_denied(subject, queue)
+        ):
             return
         self.hides = True
         self.refresh_shortcuts()
@@ -249,11 +258,13 @@ class Client:
 
     # Sending ----------------------------------------------------------------------------------------
 
-    def refuses(self, message: Message, subject: bytes) -> bool:
-        """True for its own messages with echo off, and for a ``subject`` that its permissions hide."""
+    def refuses(self, message: Message, subject: bytes, queue: bytes) -> bool:
+        """True for its own messages with echo off, and for a ``subject`` that its permissions hide from the queue."""
         if message.publisher is self and not self.options.echo:
             return True
-        return self.hides and self.permissions is not None and self.permissions.hides(subject)
+        return (
+            self.hides and self.permissions is not None and self.permissions.hides(subject, queue)
+        )
 
     def send_message(self, sub: ClientSubscription, subject: bytes, message: Message) -> None:
         """``subject`` is the message's; what the client sees of it is the subscription's to say."""
@@ -309,8 +320,8 @@ class Client:
         """The user's and account's own limits, -1 = none; the server's hold beside them."""
         options = self.server.options
         self.max_payload = options.max_payload if payload < 0 else min(payload, options.max_payload)
-        bounds = [n for n in (subs, options.max_subscriptions) if n > 0]
-        self.max_subs = min(bounds, default=0)
+        bounds = [n for n in (subs, options.max_subscriptions or NO_LIMIT) if n >= 0]
+        self.max_subs = min(bounds, default=NO_LIMIT)
         self.refresh_shortcuts()
 
     def set_permissions(self, permissions: Permissions | None) -> None:
@@ -318,9 +329,19 @@ class Client:
         responses = permissions.responses if permissions is not None else None
         self.replies = Replies(responses) if responses is not None else None
         self.hides = permissions is not None and any(
-            permissions.reaches_denied(sub.subject) for sub in self.subs.values()
+            permissions.reaches_denied(sub.subject, sub.queue) for sub in self.subs.values()
         )
         self.refresh_shortcuts()
+
+    def drop_forbidden(self) -> None:
+        """Subscriptions that the permissions, which have changed, allow no more."""
+        permissions = self.permissions
+        if permissions is None:
+            return
+        for sub in tuple(self.subs.values()):
+            if not permissions.may_subscribe(sub.subject, sub.queue):
+                self.unsubscribe(sub)
+                self.send_error(errors.subscription_violation(sub.subject, sub.queue, sub.sid))
 
     def refresh_shortcuts(self) -> None:
         """Which shortcuts of the data path hold, after anything that they depend on has changed."""

@@ -41,7 +41,7 @@ class ImportTerms:
     activation: Activation | None = None
 
 
-class Refused(ValueError):
+class Refused(Exception):
     """An import that doesn't hold; the text is nats-server's."""
 
 
@@ -114,7 +114,7 @@ class Imports:
         for terms in self.terms:
             try:
                 self._judge(terms)
-            except ValueError as error:  # refused, or a transform that can't be
+            except Refused as error:
                 self._close(terms)
                 self.problems[terms] = str(error)
         self._watch_activations()
@@ -149,7 +149,7 @@ class Imports:
 
     def _open_service(self, terms: ImportTerms, exporter: "Account") -> None:
         from broker.core.service_import import ServiceImport
-        from broker.protocol.transform import untokenize
+        from broker.protocol.transform import TransformError, untokenize
 
         local = terms.local or terms.subject
         if not is_valid_subject(local):
@@ -159,7 +159,10 @@ class Imports:
             untokenize(local) if has_wildcards(terms.subject) else local,
             {self._account.name},
         )
-        made = ServiceImport(self._account, exporter, terms.subject, local, share=terms.share)
+        try:
+            made = ServiceImport(self._account, exporter, terms.subject, local, share=terms.share)
+        except TransformError as error:
+            raise _no_transform("service", local, terms.subject, error) from error
         for known in self.services:
             if known.exporter is exporter and known.local == made.local:
                 raise Refused(
@@ -171,13 +174,17 @@ class Imports:
 
     def _open_stream(self, terms: ImportTerms, exporter: "Account") -> None:
         from broker.core.stream_import import StreamImport
+        from broker.protocol.transform import TransformError
 
         for other in self.streams:
             if other.exporter is exporter and other.source == terms.subject:
                 raise Refused("stream import already exists")
         check_streams(exporter, terms.local or terms.subject, {self._account.name})
         check_streams(exporter, terms.subject, {self._account.name})
-        made = StreamImport(exporter, terms.subject, terms.local, allow_trace=terms.allow_trace)
+        try:
+            made = StreamImport(exporter, terms.subject, terms.local, allow_trace=terms.allow_trace)
+        except TransformError as error:
+            raise _no_transform("stream", terms.subject, terms.local, error) from error
         self._streams[terms] = made
         self.streams = tuple(self._streams.values())
         for sub in self._account.sublist.all():
@@ -203,6 +210,13 @@ class Imports:
         if ends:
             wait_s = max(0.0, min(ends) - self._exchange.wall_s()) + 0.01
             self._timer = self._exchange.after(wait_s, self.link)
+
+
+def _no_transform(kind: Kind, source: bytes, to: bytes, error: Exception) -> Refused:
+    return Refused(
+        f'failed to create mapping transform for {kind} import subject from "{source.decode()}" '
+        f'to "{to.decode()}": {error}'
+    )
 
 
 def check_services(account: "Account", local: bytes, visited: set[str]) -> None:

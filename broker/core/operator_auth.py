@@ -88,6 +88,9 @@ def _admit(
 ) -> Grant:
     """Everything after the issuer was found to be the account's."""
     limits = _limits(user, held)
+    asked = held.claims.body.authorization.auth_users
+    if asked and user.subject not in asked:
+        raise _Refused("Account wants an authorization callout, which this server doesn't make")
     if held.expires_at is not None and held.expires_at <= now_s:
         raise _Refused("Account JWT has expired")
     if limits.bearer_token and held.claims.body.limits.disallow_bearer:
@@ -177,10 +180,12 @@ def _grant(
     user: UserClaims, held: Held, limits: UserPermissionLimits, window_end: float | None
 ) -> Grant:
     ends = [end for end in (user.expires_at or None, window_end) if end is not None]
+    own = permissions(limits)
     grant = Grant(
         held.account,
         user.subject,
-        permissions(limits) or held.default_permissions,
+        own or held.default_permissions,
+        by_default=own is None,
         issuer=user.issuer,
         issued_at=user.issued_at,
         bearer=limits.bearer_token,

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from broker.protocol.subject import has_wildcards, is_subset, matches
+from broker.protocol.subject import has_wildcards, is_subset, matches, overlaps
 
 #: Answers kept per Permissions; the whole cache goes when it is full.
 _CACHE_MAX = 1024
@@ -46,9 +46,9 @@ class SubjectSet:
         """As ``covers`` for a published subject, where wildcard characters are plain text."""
         return subject in self._literals or any(matches(f, subject) for f in self._filters)
 
-    def inside(self, filter_: bytes) -> bool:
-        """True when one entry lies wholly inside ``filter_``."""
-        return any(is_subset(own, filter_) for own in (*self._literals, *self._filters))
+    def overlaps(self, filter_: bytes) -> bool:
+        """True when some subject of ``filter_`` is one of an entry too."""
+        return any(overlaps(own, filter_) for own in (*self._literals, *self._filters))
 
 
 class _Rules:
@@ -69,6 +69,20 @@ class _Rules:
                 return any(q == queue or matches(q, queue) for q in queues)
         return self.plain.covers(subject)
 
+    def reaches(self, filter_: bytes, queue: bytes) -> bool:
+        """True when an entry is about subjects of ``filter_``; those for a queue only where there is one."""
+        if self.plain.overlaps(filter_):
+            return True
+        return bool(queue) and any(overlaps(own, filter_) for own, _ in self.queued)
+
+    def hides(self, subject: bytes, queue: bytes) -> bool:
+        """For a deny list, whether it denies a message published to ``subject`` to members of ``queue``."""
+        if self.plain.matches(subject):
+            return True
+        return bool(queue) and any(
+            matches(own, subject) and (q == queue or matches(q, queue)) for own, q in self.queued
+        )
+
 
 class Permissions:
     """Immutable once made, so that clients with the same rights share one.
@@ -77,7 +91,7 @@ class Permissions:
     list, nothing may be published but responses.
     """
 
-    __slots__ = ("_cache", "_hidden", "_publish_allow", "_publish_deny", "_subscribe_allow", "_subscribe_deny",
+    __slots__ = ("_cache", "_publish_allow", "_publish_deny", "_subscribe_allow", "_subscribe_deny",
                  "publish_allow", "publish_deny", "responses", "subscribe_allow", "subscribe_deny")  # fmt: skip
 
     def __init__(
@@ -101,7 +115,6 @@ class Permissions:
             None if self.subscribe_allow is None else _Rules(self.subscribe_allow)
         )
         self._subscribe_deny = _Rules(self.subscribe_deny)
-        self._hidden = self._subscribe_deny.plain
         self._cache: dict[bytes, bool] = {}
 
     def may_publish(self, subject: bytes) -> bool:
@@ -109,7 +122,8 @@ class Permissions:
         known = self._cache.get(subject)
         if known is not None:
             return known
-        allowed = self._publish_allow is None or self._publish_allow.matches(subject)
+        allow = self._publish_allow
+        allowed = allow is None or (allow.matches(subject) and b"" not in subject.split(b"."))
         allowed = allowed and not self._publish_deny.matches(subject)
         if len(self._cache) >= _CACHE_MAX:
             self._cache.clear()
@@ -122,13 +136,15 @@ class Permissions:
             return False
         return not self._subscribe_deny.verdict(subject, queue)
 
-    def reaches_denied(self, filter_: bytes) -> bool:
+    def reaches_denied(self, filter_: bytes, queue: bytes = b"") -> bool:
         """True when messages for this allowed subscription must be asked about one by one with ``hides``."""
-        return has_wildcards(filter_) and self._hidden.inside(filter_)
+        return (bool(queue) or has_wildcards(filter_)) and self._subscribe_deny.reaches(
+            filter_, queue
+        )
 
-    def hides(self, subject: bytes) -> bool:
-        """True when a message published to ``subject`` is held back from this user."""
-        return self._hidden.matches(subject)
+    def hides(self, subject: bytes, queue: bytes = b"") -> bool:
+        """True when a message published to ``subject`` is held back from this user, as a member of ``queue``."""
+        return self._subscribe_deny.hides(subject, queue)
 
 
 class Replies:

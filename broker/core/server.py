@@ -192,11 +192,20 @@ class Server:
         client.awaits_connect = False
         client.set_limits(grant.subs, grant.payload)
         client.set_permissions(grant.permissions)
+        client.drop_forbidden()
+        if not self.keeps_subscription_limit(client):
+            return False
         for sub in client.subs.values():
             account.refresh(sub)
         if grant.expires_at is not None:
             self._expire_at(client, grant.expires_at)
         return True
+
+    def keeps_subscription_limit(self, client: Client) -> bool:
+        """After its limits changed: False when it had to go for having as many subscriptions as it may, or more."""
+        if client.at_subscription_limit:
+            self._limit(client, Reason.MAX_SUBSCRIPTIONS, errors.MAX_SUBSCRIPTIONS)
+        return not client.closed
 
     def refuse(self, client: Client, refusal: Refusal) -> None:
         self.stats.auth_refused += 1

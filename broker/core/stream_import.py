@@ -110,7 +110,11 @@ class Imported:
         """A request that came through a service import doesn't leave by a stream import."""
         client, parent = shadow.client, self.parent
         assert isinstance(parent, ClientSubscription)  # as the shadow is
-        if message.via or shadow.closed or client.refuses(message, self.show(message.subject)):
+        if (
+            message.via
+            or shadow.closed
+            or client.refuses(message, self.show(message.subject), parent.queue)
+        ):
             return False
         shadow.msgs += 1
         if parent.max and shadow.msgs >= parent.max:

@@ -122,7 +122,7 @@ class ClientSubscription(Subscription):
         if self.imported is not None:
             return self.imported.deliver(self, message)
         client = self.client
-        if self.closed or client.refuses(message, message.subject):
+        if self.closed or client.refuses(message, message.subject, self.queue):
             return False
         self.msgs += 1
         if self.max and self.msgs >= self.max:

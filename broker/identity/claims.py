@@ -52,6 +52,10 @@ class ResponsePermission(Body):
     max: int = wire(integer)
     ttl: int = wire(integer)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Zeros too: without them the object would be empty, and left out as if there were no such right."""
+        return {"max": self.max, "ttl": self.ttl, **self.unknown}
+
 
 @dataclass(slots=True)
 class Permissions(Body):
@@ -226,6 +230,9 @@ class MessageTrace(Body):
 
     dest: str = wire(text)
     sampling: int = wire(integer)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"dest": self.dest, "sampling": self.sampling, **self.unknown}
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ Source   github.com/nats-io/jwt v2: types.go, user_claims.go, account_claims.go,
 import ipaddress
 import zoneinfo
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import time
 
 from broker.identity import nkeys
@@ -15,13 +15,17 @@ from broker.identity.claims import (
     NO_LIMIT,
     AccountBody,
     AccountClaims,
-    Export,
-    Import,
     JetStreamLimits,
     Permissions,
     TimeRange,
     UserClaims,
     UserPermissionLimits,
+)
+from broker.identity.exchange_rules import (
+    exports_problems,
+    has_wildcard,
+    imports_problems,
+    subject_problem,
 )
 
 
@@ -38,16 +42,6 @@ def parse_time(text: str) -> time:
     if len(text) != 8 or text[2] != ":" or text[5] != ":":
         raise ValueError(f"{text!r} isn't HH:MM:SS")
     return time(int(text[:2]), int(text[3:5]), int(text[6:]))
-
-
-def subject_problem(subject: str) -> str | None:
-    if not subject:
-        return "subject cannot be empty"
-    if " " in subject:
-        return f"subject {subject!r} cannot have spaces"
-    if subject[0] == "." or subject[-1] == "." or ".." in subject:
-        return f"subject {subject!r} has an empty token"
-    return None
 
 
 def _user(claims: UserClaims) -> Iterator[str]:
@@ -93,8 +87,9 @@ def _account(claims: AccountClaims) -> Iterator[str]:
     yield from _permissions(body.default_permissions)
     yield from _account_limits(body)
     yield from _mappings(body)
-    yield from _imports(body.imports, claims.subject)
-    yield from _exports(body.exports)
+    yield from _trace(body)
+    yield from imports_problems(body.imports, claims.subject)
+    yield from exports_problems(body.exports)
 
 
 def _account_limits(body: AccountBody) -> Iterator[str]:
@@ -109,7 +104,7 @@ def _account_limits(body: AccountBody) -> Iterator[str]:
     if limits.exports != NO_LIMIT:
         if len(body.exports) > limits.exports:
             yield "the account contains more exports than allowed by the operator"
-        if not limits.wildcards and any(_has_wildcard(export.subject) for export in body.exports):
+        if not limits.wildcards and any(has_wildcard(export.subject) for export in body.exports):
             yield "the account contains wildcard exports that are not allowed by the operator"
 
 
@@ -126,40 +121,21 @@ def _mappings(body: AccountBody) -> Iterator[str]:
             yield f"mapping {source!r} exceeds 100% among all of its weighted mappings"
 
 
-def _imports(imports: Iterable[Import], own: str) -> Iterator[str]:
-    for entry in imports:
-        if entry.type not in ("stream", "service"):
-            yield f"invalid import type: {entry.type!r}"
-        if not entry.account or entry.account == own:
-            yield f"import of {entry.subject!r}: account must be another account"
-        yield from _some(subject_problem(entry.subject))
-        if entry.local_subject and entry.to:
-            yield f"import of {entry.subject!r}: to and local_subject are mutually exclusive"
-
-
-def _exports(exports: Iterable[Export]) -> Iterator[str]:
-    for entry in exports:
-        if entry.type not in ("stream", "service"):
-            yield f"invalid export type: {entry.type!r}"
-        yield from _some(subject_problem(entry.subject))
-        yield from _token_position(entry)
-
-
-def _token_position(entry: Export) -> Iterator[str]:
-    tokens = entry.subject.split(".")
-    at = entry.account_token_position
-    if at and not (0 < at <= len(tokens) and tokens[at - 1] == "*"):
-        yield f"export of {entry.subject!r}: account_token_position {at} is not a * token"
+def _trace(body: AccountBody) -> Iterator[str]:
+    if body.trace is None:
+        return
+    if problem := subject_problem(body.trace.dest):
+        yield f"the account trace.dest: {problem}"
+    elif has_wildcard(body.trace.dest):
+        yield f"the account trace.dest {body.trace.dest!r} is not a valid publish subject"
+    if not 0 <= body.trace.sampling <= 100:
+        yield f"the account trace.sampling {body.trace.sampling} is not 1 to 100"
 
 
 def _has_flat_limits(limits: JetStreamLimits) -> bool:
     sizes = (limits.mem_storage, limits.disk_storage, limits.streams, limits.consumer)
     bounds = (limits.max_ack_pending, limits.mem_max_stream_bytes, limits.disk_max_stream_bytes)
     return any((*sizes, *bounds, limits.max_bytes_required))
-
-
-def _has_wildcard(subject: str) -> bool:
-    return bool({"*", ">"} & set(subject.split(".")))
 
 
 def _is_network(text: str) -> bool:

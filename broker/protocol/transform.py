@@ -28,8 +28,6 @@ _NAMES: Final = (
     "wildcard", "partition", "splitFromLeft", "splitFromRight", "sliceFromLeft", "sliceFromRight",
     "right", "left", "split", "random",
 )  # fmt: skip
-#: No destination of a mapping or of a stream's transform may use these, though the transform itself knows them.
-_NOT_IN_MAPPINGS: Final = ("left", "right")
 _FUNCTIONS: Final = {
     name.lower(): re.compile(
         rb"\{\{\s*%b\s*\((.*)\)\s*\}\}"
@@ -159,11 +157,7 @@ def validate_mapping(source: bytes, destination: bytes) -> None:
         if not token or b">" in tokens[:i]:
             raise _error(_INVALID_TRANSFORM, token)
         if _looks_like_function(token):
-            if not any(
-                pattern.search(token)
-                for name, pattern in _FUNCTIONS.items()
-                if name not in _NOT_IN_MAPPINGS
-            ):
+            if not any(pattern.search(token) for pattern in _FUNCTIONS.values()):
                 raise _error(_UNKNOWN_FUNCTION, token)
         elif has_space(token) or b"\n" in token:
             raise TransformError(_INVALID_TRANSFORM)

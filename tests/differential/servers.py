@@ -1,5 +1,7 @@
 """Configurations under which transcripts are played; each is started once per session, ours beside nats-server."""
 
+from tests.differential import operator
+
 PLAIN = "max_payload: 1024\nmax_control_line: 512\nmax_subscription_tokens: 8\n"
 
 USERS = """
@@ -12,6 +14,11 @@ authorization {
     {user: responder, password: x, permissions: {
       subscribe: "req", publish: {deny: ">"}, allow_responses: {max: 2, expires: "1m"}}}
     {user: answering, password: x, permissions: {subscribe: "req", allow_responses: true}}
+    {user: edges, password: x, permissions: {
+      publish: {allow: ["w.*", "x.>"], deny: ["*.secret"]}
+      subscribe: {allow: ["w.*", "x.y.>", "d.>", "e.a e.*"], deny: ["*.secret", "d.a grp", "d.*.b grp.>", "x.y.z.*"]}}}
+    {user: nothing, password: x, permissions: {publish: {allow: []}, subscribe: {allow: []}}}
+    {user: both, password: x, permissions: {publish: "w.a", subscribe: "w.b", allow_responses: true}}
     {user: hashed, password: "$2a$04$Bi0iQO.8oShNa35U/PoPbOa0vsVsEge3n70A9JDOn5YF4ighHld4e"}
   ]
 }
@@ -73,4 +80,10 @@ accounts {
 }
 """
 
-CONFIGS = {"plain": PLAIN, "users": USERS, "mappings": MAPPINGS, "accounts": ACCOUNTS}
+CONFIGS = {
+    "plain": PLAIN,
+    "users": USERS,
+    "mappings": MAPPINGS,
+    "accounts": ACCOUNTS,
+    "operator": operator.CONFIG,
+}

@@ -8,6 +8,7 @@ None to close it.
 
 from typing import Any
 
+from tests.differential import operator
 from tests.differential.wire import Answer, publish
 
 Steps = list[tuple[str, Any]]
@@ -113,6 +114,22 @@ USERS: dict[str, Steps] = {
         ("l", user("limited")), ("l", b"SUB b.* 1\r\nSUB b.> 2\r\nSUB b.* q 3\r\n"), ("o", user("open")),
         ("o", b"PUB b.ok 1\r\n1\r\nPUB b.secret 1\r\n2\r\nPUB b.x.hidden 1\r\n3\r\nPUB b.x.seen 1\r\n4\r\n"),
     ],
+    "wildcards against wildcards": _one(
+        b"SUB w.* 2\r\nSUB x.> 3\r\nSUB x.y.> 4\r\nSUB x.*.z 5\r\nSUB x.y.* 6\r\nSUB x.y.*.> 7\r\nSUB *.a 8\r\nSUB w.secret 9\r\nSUB * 10\r\n",
+        **user("edges")),
+    "publishing to wildcards with permissions": _one(
+        b"PUB w.> 0\r\n\r\nPUB w.* 0\r\n\r\nPUB x.* 0\r\n\r\nPUB w.a.b 0\r\n\r\nPUB w.secret 0\r\n\r\nPUB x. 0\r\n\r\nPUB x 0\r\n\r\nPUB x.a..b 0\r\n\r\n",
+        **user("edges")),
+    "denied queue groups": _one(
+        b"SUB d.a grp 1\r\nSUB d.a other 2\r\nSUB d.a 3\r\nSUB d.* grp 4\r\nSUB d.x.b grp.1 5\r\nSUB d.x.b grp 6\r\nSUB e.a e.x 7\r\nSUB e.a f 8\r\nSUB e.a 9\r\nSUB e.a e.* 10\r\n",
+        **user("edges")),
+    "what overlapping denials hide": [
+        ("l", user("edges")), ("l", b"SUB w.* 1\r\nSUB d.* grp 2\r\nSUB d.> grp.1 3\r\nSUB d.> other 4\r\nSUB x.y.> 5\r\n"), ("o", user("open")),
+        *(("o", publish(subject, b"1")) for subject in (b"w.secret", b"w.ok", b"d.a", b"d.c", b"d.x.b", b"d.secret", b"x.y.z", b"x.y.z.1"))],
+    "nothing allowed": _one(b"PUB a 0\r\n\r\nSUB a 1\r\nSUB > 2\r\n", **user("nothing")),
+    "responses beside an allow list": [
+        ("r", user("both")), ("r", b"SUB w.b 1\r\nPUB w.a 0\r\n\r\nPUB i.1 0\r\n\r\n"), ("o", user("open")),
+        ("o", b"SUB i.* 1\r\nPUB w.b i.1 1\r\nx\r\n"), ("r", b"PUB i.1 1\r\n1\r\nPUB i.1 1\r\n2\r\n")],
     "response permissions": [
         ("r", user("responder")), ("r", b"SUB req 1\r\nPUB i.1 0\r\n\r\n"), ("o", user("open")),
         ("o", b"SUB i.* 1\r\nPUB req i.1 1\r\nx\r\n"),
@@ -182,4 +199,63 @@ ACCOUNTS: dict[str, Steps] = {
     "importing isn't subscribing": [_A, _B, ("b", b"SUB one 1\r\nSUB local.stream 2\r\n"), ("a", b"PUB svc.stream 1\r\nx\r\nPUB svc.one 1\r\ny\r\n"), ("b", b"PUB one 1\r\nz\r\n")],
 }  # fmt: skip
 
-TRANSCRIPTS = {"plain": PLAIN, "users": USERS, "mappings": MAPPINGS, "accounts": ACCOUNTS}
+_X, _Y = ("x", operator.exporter()), ("y", operator.importer())
+
+OPERATOR: dict[str, Steps] = {
+    "a user of an unknown account": _one(**operator.stranger()),
+    "no credentials": _one(),
+    "no signature": _one(jwt=operator.importer()["jwt"]),
+    "a signature by somebody else": _one(jwt=operator.importer()["jwt"], key=operator.importer()["key"]),
+    "a token that is none": _one(jwt="abc", sig="abc"),
+    "an expired token": _one(**operator.importer(expires_at=operator.NOW - 1)),
+    "a token of tomorrow": _one(**operator.importer(not_before=operator.NOW + 86_400)),
+    "a bearer token": _one(b"PUB a 0\r\n\r\n", **operator.importer(bearer_token=True)),
+    "another network": _one(**operator.importer(src=["10.0.0.0/8"])),
+    "this network": _one(**operator.importer(src=["10.0.0.0/8", "127.0.0.0/8"])),
+    "out of the time window": _one(**operator.importer(times=operator.window("00:00:00", "00:00:01"), times_location="UTC")),
+    "in the time window": _one(**operator.importer(times=operator.window("00:00:01", "00:00:00"), times_location="UTC")),
+    "another type of connection": _one(**operator.importer(allowed_connection_types=["WEBSOCKET"])),
+    "this type of connection": _one(**operator.importer(allowed_connection_types=["standard"])),
+    "an unknown type of connection": _one(**operator.importer(allowed_connection_types=["CARRIER_PIGEON"])),
+    "a proxy wanted": _one(**operator.importer(proxy_required=True)),
+    "two subscriptions": _one(b"SUB a 1\r\nSUB b 2\r\nSUB c 3\r\nUNSUB 1\r\nSUB d 4\r\n", **operator.importer(subs=2)),
+    "no payload at all": _one(b"PUB a 0\r\n\r\n", b"PUB a 1\r\nx\r\n", **operator.importer(payload=0)),
+    "a small payload": _one(b"PUB a 3\r\nabc\r\n", b"PUB a 4\r\nabcd\r\n", **operator.importer(payload=3)),
+    "default permissions": _one(b"PUB default.denied 0\r\n\r\nPUB a 0\r\n\r\n", **operator.importer()),
+    "own permissions instead of the default ones": _one(
+        b"PUB default.denied 0\r\n\r\nPUB a 0\r\n\r\n", **operator.importer(**operator.permissions(["default.>"], []))),
+    "a scoped user": _one(
+        b"PUB u.user.x 0\r\n\r\nPUB u.other.x 0\r\n\r\nPUB t.red 0\r\n\r\nSUB u.user.> 1\r\nSUB u.* 2\r\nSUB u.user.a 3\r\nSUB u.user.b 4\r\n",
+        b"PUB u.user.x 11\r\n", **operator.scoped(tags=["team:red"])),
+    "a scoped user with permissions": _one(**operator.scoped(**operator.permissions(["a"], ["b"]))),
+    "a scoped user with limits": _one(**operator.scoped(subs=5)),
+    "answering once": [
+        ("r", operator.exporter(**operator.permissions([], ["req"], (0, 0)))), ("r", b"SUB req 1\r\nPUB i.1 0\r\n\r\n"), _X,
+        ("x", b"SUB i.* 1\r\nPUB req i.1 1\r\nx\r\n"), ("r", b"PUB i.1 1\r\n1\r\nPUB i.1 1\r\n2\r\n")],
+    "answering without end": [
+        ("r", operator.exporter(**operator.permissions([], ["req"], (-1, -1)))), ("r", b"SUB req 1\r\n"), _X,
+        ("x", b"SUB i.* 1\r\nPUB req i.1 1\r\nx\r\n"), ("r", b"PUB i.1 1\r\n1\r\nPUB i.1 1\r\n2\r\nPUB i.1 1\r\n3\r\n")],
+    "answering too late": [
+        ("r", operator.exporter(**operator.permissions([], ["req"], (5, 1)))), ("r", b"SUB req 1\r\n"), _X,
+        ("x", b"SUB i.* 1\r\nPUB req i.1 1\r\nx\r\n"), ("r", b"PUB i.1 1\r\n1\r\n")],
+    "mapped by claims": _one(b"SUB > 1\r\nPUB map.a 1\r\nx\r\n", **operator.importer()),
+    "an open stream": [_X, _Y, ("y", b"SUB here.> 1\r\nSUB open.x 2\r\n"), ("x", b"PUB open.x 1\r\n1\r\n")],
+    "streams with activations": [_X, _Y, ("y", b"SUB closed.* 1\r\nSUB revoked 2\r\n"),
+        *(("x", publish(b"closed." + letter.encode(), b"1")) for letter in "abcf"), ("x", publish(b"revoked", b"1"))],
+    "the account's own token": [_X, _Y, ("y", b"SUB own.> 1\r\n"),
+        ("x", publish(b"own.%b.a" % operator.KEYS.importer.public.encode(), b"1")), ("x", publish(b"own.other.a", b"2"))],
+    "a service": [_X, _Y, ("x", b"SUB svc.> 1\r\n"), ("y", b"SUB r 1\r\nPUB ask.me r 2\r\nhi\r\n"),
+        ("x", Answer(b"1")), ("x", Answer(b"2")), ("x", Answer(b"")), ("x", Answer(b"3"))],
+    "a service by the old field": [_X, _Y, ("x", b"SUB svc.> 1\r\n"), ("y", b"SUB r 1\r\nPUB svc.old r 2\r\nhi\r\n"), ("x", Answer(b"1"))],
+    "a service with an activation": [_X, _Y, ("x", b"SUB private 1\r\n"), ("y", b"SUB r 1\r\nPUB private r 2\r\nhi\r\n"), ("x", Answer(b"1"))],
+    "a service that isn't imported": [_X, ("x", b"SUB private 1\r\n"), _Y, ("y", b"SUB r 1\r\nPUB svc.y r 2\r\nhi\r\n")],
+    **{f"an account whose import has {name}": _one(**operator.broken(name)) for name in operator.BROKEN},
+}  # fmt: skip
+
+TRANSCRIPTS = {
+    "plain": PLAIN,
+    "users": USERS,
+    "mappings": MAPPINGS,
+    "accounts": ACCOUNTS,
+    "operator": OPERATOR,
+}

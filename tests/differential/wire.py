@@ -3,6 +3,7 @@
 What differs from run to run is left out: most of INFO, times, and the random parts of the server's own subjects.
 """
 
+import base64
 import json
 import re
 import socket
@@ -59,6 +60,14 @@ class Client:
             self.sock.sendall(data)
         except OSError:
             self.closed = True
+
+    def begin(self, action: bytes | dict[str, Any]) -> None:
+        """After INFO, which has the nonce."""
+        while b"\r\n" not in self.buffer:
+            self.buffer += self.sock.recv(65536)
+        found = re.search(rb'"nonce":"([^"]+)"', self.buffer)
+        nonce = found[1] if found else b""
+        self.send(action if isinstance(action, bytes) else _connect_line(action, nonce))
 
     def answer(self, answer: Answer) -> None:
         subject = self.replies[-1 - answer.back]
@@ -148,7 +157,12 @@ def _steady(text: bytes) -> bytes:
     return _RESPONSE.sub(b"_R_.*.*", text)
 
 
-def _connect_line(options: dict[str, Any]) -> bytes:
+def _connect_line(options: dict[str, Any], nonce: bytes) -> bytes:
+    """Options may have the user's ``key``, which signs."""
+    options = dict(options)
+    key = options.pop("key", None)
+    if key is not None:
+        options["sig"] = base64.urlsafe_b64encode(key.sign(nonce)).rstrip(b"=").decode()
     return b"CONNECT " + json.dumps(_CONNECT | options).encode() + b"\r\n"
 
 
@@ -168,7 +182,7 @@ def play(port: int, steps: Sequence[tuple[str, Any]]) -> list[tuple[str, list[Ev
                 sock = socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 clients[name] = Client(sock)
-                clients[name].send(action if isinstance(action, bytes) else _connect_line(action))
+                clients[name].begin(action)
             elif isinstance(action, Answer):
                 clients[name].answer(action)
             else:

@@ -3,7 +3,16 @@
 import pytest
 
 from broker.core.account_claims import OperatorAccounts
-from broker.identity.claims import ALL, AccountClaims, SigningScope, Tombstone
+from broker.identity.claims import (
+    ALL,
+    AccountClaims,
+    Export,
+    Import,
+    Permission,
+    Permissions,
+    SigningScope,
+    Tombstone,
+)
 from broker.identity.jwt import JwtError
 from broker.identity.nkeys import KeyPair
 from tests.broker.operator_mode import World
@@ -101,6 +110,63 @@ def test_limits_hold_from_now_on(world: World) -> None:
     world.push()
     assert client.max_payload == 500
     assert not wire.ended
+
+
+def test_default_permissions_change_under_those_who_have_no_others(world: World) -> None:
+    alice, told = world.bob()
+    own, _ = world.bob(sub=Permission(allow=["a.>"]))
+    for client in (alice, own):
+        client.receive(b"SUB a.b 1\r\n")
+    world.claims.body.default_permissions = Permissions(sub=Permission(allow=["c"]))
+    world.push()
+    world.server.flush()
+    assert b'-ERR \'Permissions Violation for Subscription to "a.b" (sid "1")\'' in told.sent
+    assert not alice.subs and len(own.subs) == 1
+    alice.receive(b"SUB c 2\r\n")
+    world.claims.body.default_permissions = Permissions()
+    world.push()
+    alice.receive(b"SUB d 3\r\n")
+    assert len(alice.subs) == 2
+
+
+def test_whoever_has_as_many_subscriptions_as_the_new_limit_is_closed(world: World) -> None:
+    client, told = world.bob()
+    client.receive(b"SUB a 1\r\nSUB b 2\r\n")
+    world.claims.body.limits.subs = 2
+    assert world.push() == 1
+    assert told.sent.endswith(b"-ERR 'maximum subscriptions exceeded'\r\n") and told.ended
+
+
+def test_users_that_only_a_callout_may_admit_stay_out(world: World) -> None:
+    world.claims.body.authorization.auth_users = [KeyPair.generate("user").public]
+    world.push()
+    key = KeyPair.generate("user")
+    _, wire = world.come(world.user(key), key)
+    assert wire.ended and "callout" in world.reasons[-1]
+
+
+def test_imports_follow_the_claims_of_both_sides(world: World) -> None:
+    """The exporter is loaded when an importer needs it, and may come after it."""
+    exporter = KeyPair.generate("account")
+    world.claims.body.imports = [
+        Import.from_dict({"type": "stream", "subject": "s.>", "account": exporter.public})
+    ]
+    world.push()
+    bob, told = world.bob()
+    bob.receive(b"SUB s.x 1\r\n")
+    assert len(bob.account.imports) == 0
+    claims = AccountClaims(subject=exporter.public, name="exporter", issued_at=1)
+    claims.body.exports = [Export.from_dict({"type": "stream", "subject": "s.>"})]
+    for deleted in (False, True):
+        world.take(claims.encode(world.operator), exporter.public)
+        source = world.accounts.account(exporter.public, world.clock.now)
+        assert source is not None
+        source.publish(b"s.x", b"seen" if not deleted else b"unseen")
+        world.server.flush()
+        claims.body.exports = []
+        claims.issued_at += 1
+    assert told.sent.count(b"MSG s.x 1") == 1
+    assert len(bob.account.imports) == 0
 
 
 def test_an_account_that_expires_takes_its_clients_along(world: World) -> None:

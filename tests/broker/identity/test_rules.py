@@ -75,7 +75,7 @@ ACCOUNT_CHANGES: dict[str, Callable[[AccountClaims], object]] = {
     "exceeds 100%": lambda c: c.body.mappings["x"].append(WeightedMapping("w", 1)),
     "not 0 to 100": lambda c: c.body.mappings["x"].append(WeightedMapping("w", -1)),
     "import type": lambda c: setattr(c.body.imports[0], "type", ""),
-    "another account": lambda c: setattr(c.body.imports[0], "account", ACCOUNT),
+    "account to import from": lambda c: setattr(c.body.imports[0], "account", ""),
     "local_subject": lambda c: (
         setattr(c.body.imports[0], "to", "x"),
         setattr(c.body.imports[0], "local_subject", "x"),
