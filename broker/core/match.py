@@ -47,14 +47,14 @@ class Match:
         self,
         subject: bytes,
         plain: Iterable[Subscription],
-        queues: Iterable[tuple[Subscription, ...]],
+        queues: Iterable[Iterable[Subscription]],
     ) -> None:
         self.subject = subject
         #: Clients may publish here, if their permissions allow it: a valid literal, and none of the server's own.
         self.publishable = is_valid_literal(subject) and not (
             has_space(subject) or subject.startswith(RESERVED_SUBJECTS)
         )
-        self.queues = tuple(queues)
+        self.queues = tuple(map(tuple, queues))
         subs = tuple(plain)
         self.taps = tuple(sub for sub in subs if sub.tap)
         self.plain = tuple(sub for sub in subs if not sub.tap) if self.taps else subs

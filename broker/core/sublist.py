@@ -4,18 +4,23 @@ Subscriptions to literal subjects are found with one dictionary look-up; those w
 tokens. Answers are kept per published subject until a subscription that touches them comes or goes: a literal one takes
 out its own subject's answer, a wildcard one all of them (each answer is thrown away at most once, so a storm of
 subscriptions pays for the publishes between, not for itself).
-Limit    ``cache_max`` answers, and WEIGHT_MAX receivers in them
+Limit    ``cache_max`` answers, and WEIGHT_MAX receivers in them; the oldest go first
 Source   nats-server ``sublist.go`` for the semantics
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
 
+from broker import builds
 from broker.core.match import Match
 from broker.core.subscription import Subscription
 from broker.protocol.subject import has_wildcards, is_valid_filter, overlaps
 
 #: Receivers in all kept answers together; a head takes some hundred bytes.
 WEIGHT_MAX = 262_144
+#: This part of the answers goes when there are too many.
+_SWEEP = 32
 #: Up to here a wildcard subscription looks for the answers it touches instead of dropping all.
 _SELECTIVE_MAX = 32
 
@@ -66,6 +71,62 @@ class Node:
         return bool(self.children or self.leaf or self.rest)
 
 
+def search(literals: dict[bytes, Subscription | Leaf], root: Node, subject: bytes) -> Match:
+    """Who receives ``subject``: those with just this subject, and those below ``root`` whose wildcards match it."""
+    plain: list[Subscription] = []
+    queues: dict[bytes, list[Subscription]] = {}
+    held = literals.get(subject)
+    if held is not None:
+        _collect(held, plain, queues)
+    if root:
+        tokens = subject.split(b".")
+        if b"" not in tokens:
+            _search_wildcards(root, tokens, plain, queues)
+    return Match(subject, plain, queues.values())
+
+
+def _search_wildcards(
+    root: Node,
+    tokens: list[bytes],
+    plain: list[Subscription],
+    queues: dict[bytes, list[Subscription]],
+) -> None:
+    """Level by level, as subjects may have thousands of tokens."""
+    nodes = [root]
+    for token in tokens:
+        deeper = []
+        for node in nodes:
+            if node.rest is not None:
+                _collect(node.rest, plain, queues)
+            child = node.children.get(token)
+            if child is not None and token != b"*":
+                deeper.append(child)
+            child = node.children.get(b"*")
+            if child is not None:
+                deeper.append(child)
+        if not deeper:
+            return
+        nodes = deeper
+    for node in nodes:
+        if node.leaf is not None:
+            _collect(node.leaf, plain, queues)
+
+
+def _collect(
+    held: Subscription | Leaf, plain: list[Subscription], queues: dict[bytes, list[Subscription]]
+) -> None:
+    if not isinstance(held, Leaf):
+        plain.append(held)
+        return
+    plain.extend(held.plain)
+    for name, members in held.queues.items():
+        queues.setdefault(name, []).extend(members)
+
+
+if builds.speedups is not None and not TYPE_CHECKING:
+    Leaf, Node, search = builds.speedups.Leaf, builds.speedups.Node, builds.speedups.search
+
+
 class Sublist:
     """``len`` is the number of subscriptions. ``generation`` grows with every change of them."""
 
@@ -101,7 +162,7 @@ class Sublist:
         if found is not None:
             self.cache_hits += 1
             return found
-        found = self._search(subject)
+        found = search(self._literals, self._root, subject)
         self._remember(found)
         return found
 
@@ -193,53 +254,21 @@ class Sublist:
         """Subscriptions that some subject of ``filter_`` would reach; looks at each one, so not for the hot path."""
         return (sub for sub in self.all() if overlaps(sub.subject, filter_))
 
-    # Searching --------------------------------------------------------------------------------------
-
-    def _search(self, subject: bytes) -> Match:
-        plain: list[Subscription] = []
-        queues: dict[bytes, list[Subscription]] = {}
-        held = self._literals.get(subject)
-        if held is not None:
-            _collect(held, plain, queues)
-        if self._root:
-            self._search_wildcards(subject.split(b"."), plain, queues)
-        return Match(subject, plain, (tuple(members) for members in queues.values()))
-
-    def _search_wildcards(
-        self,
-        tokens: list[bytes],
-        plain: list[Subscription],
-        queues: dict[bytes, list[Subscription]],
-    ) -> None:
-        if b"" in tokens:
-            return
-        nodes = [self._root]
-        for token in tokens:
-            deeper = []
-            for node in nodes:
-                if node.rest is not None:
-                    _collect(node.rest, plain, queues)
-                child = node.children.get(token)
-                if child is not None and token != b"*":
-                    deeper.append(child)
-                child = node.children.get(b"*")
-                if child is not None:
-                    deeper.append(child)
-            if not deeper:
-                return
-            nodes = deeper
-        for node in nodes:
-            if node.leaf is not None:
-                _collect(node.leaf, plain, queues)
-
     # Keeping answers --------------------------------------------------------------------------------
 
     def _remember(self, match: Match) -> None:
-        self._weight += match.weight
-        if len(self.cache) >= self._cache_max or self._weight > WEIGHT_MAX:
+        if len(self.cache) >= self._cache_max or self._weight + match.weight > WEIGHT_MAX:
+            self._forget_oldest()
+        if self._weight + match.weight > WEIGHT_MAX:
             self.invalidate_all()
-            self._weight = match.weight
+        self._weight += match.weight
         self.cache[match.subject] = match
+
+    def _forget_oldest(self) -> None:
+        """Make room by parts: whoever publishes to ever new subjects shall not pay for thousands at a time."""
+        oldest = islice(self.cache, max(1, len(self.cache) // _SWEEP))
+        for subject in tuple(oldest):
+            self._forget(subject)
 
     def _forget(self, subject: bytes) -> None:
         match = self.cache.pop(subject, None)
@@ -303,14 +332,3 @@ class Sublist:
             if parent.children[token]:
                 return
             del parent.children[token]
-
-
-def _collect(
-    held: Subscription | Leaf, plain: list[Subscription], queues: dict[bytes, list[Subscription]]
-) -> None:
-    if not isinstance(held, Leaf):
-        plain.append(held)
-        return
-    plain.extend(held.plain)
-    for name, members in held.queues.items():
-        queues.setdefault(name, []).extend(members)

@@ -28,15 +28,18 @@ class SubscriptionFields:
     ``max`` 0 = no auto-unsubscribe, else the number of messages after which a client's subscription ends.
     """
 
-    __slots__ = ("client", "closed", "max", "msgs", "queue", "sid", "subject")
+    __slots__ = ("client", "closed", "imported", "max", "msgs", "queue", "sid", "subject", "tap")
 
     client: "Client | None"
+    imported: "Imported | None"
 
     def __init__(self) -> None:
         self.subject = self.queue = self.sid = b""
-        self.client = None
+        self.client = self.imported = None
         self.msgs = self.max = 0
         self.closed = False
+        #: Seen by every message but no interest: never keeps a requester from hearing "no responders".
+        self.tap = False
 
 
 if builds.speedups is not None and not TYPE_CHECKING:
@@ -47,9 +50,6 @@ class Subscription(SubscriptionFields):
     """What a sublist holds. ``queue`` is empty for a plain subscription."""
 
     __slots__ = ()
-
-    #: Seen by every message but no interest: never keeps a requester from hearing "no responders".
-    tap = False
 
     def __init__(self, subject: bytes, queue: bytes, sid: bytes) -> None:
         super().__init__()
@@ -78,10 +78,7 @@ class InternalSubscription(Subscription):
         super().__init__(subject, queue, b"")
         self.callback = callback
         self.kind = kind
-
-    @property
-    def tap(self) -> bool:  # type: ignore[override]
-        return self.kind == "tap"
+        self.tap = kind == "tap"
 
     def deliver(self, message: Message) -> bool:
         if self.closed:
@@ -96,15 +93,13 @@ class ClientSubscription(Subscription):
     With ``imported`` it is the shadow of one, in the sublist of an account that its own account imports from.
     """
 
-    __slots__ = ("imported",)
+    __slots__ = ()
 
     client: "Client"
-    imported: "Imported | None"
 
     def __init__(self, client: "Client", subject: bytes, queue: bytes, sid: bytes) -> None:
         super().__init__(subject, queue, sid)
         self.client = client
-        self.imported = None
 
     @property
     def direct(self) -> bool:

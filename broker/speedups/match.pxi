@@ -30,21 +30,30 @@ cdef class Match:
         self.lanes.lanes = NULL
 
     def __init__(self, bytes subject not None, plain, queues):
-        cdef list fast = [], slow = [], direct = []
+        cdef list fast = [], slow = [], direct = [], others = [], taps = [], interested = []
+        cdef tuple group
+        cdef SubscriptionFields sub
         self.subject = subject
         self.publishable = is_publishable(subject)
-        self.queues = tuple(queues)
-        self.plain = tuple(plain)
-        self.taps = tuple([sub for sub in self.plain if sub.tap])
-        if self.taps:
-            self.plain = tuple([sub for sub in self.plain if not sub.tap])
-        self.direct = tuple([sub for sub in self.plain if sub.direct])
-        self.others = () if len(self.direct) == len(self.plain) else tuple([s for s in self.plain if not s.direct])
+        for sub in plain:
+            if sub.tap:
+                taps.append(sub)
+                continue
+            interested.append(sub)
+            (direct if sub.is_direct() else others).append(sub)
+        self.plain, self.others, self.taps = tuple(interested), tuple(others), tuple(taps)
+        self.direct = tuple(direct) if others else self.plain
+        self.queues = tuple([tuple(members) for members in queues])
         for group in self.queues:
-            (fast if all([sub.direct for sub in group]) else slow).append(group)
+            for sub in group:
+                if not sub.is_direct():
+                    slow.append(group)
+                    break
+            else:
+                fast.append(group)
         self.slow_queues = tuple(slow)
-        self.extra = bool(self.others or slow or self.taps)
-        self.interest = bool(self.plain or self.queues)
+        self.extra = bool(others or slow or taps)
+        self.interest = bool(interested or self.queues)
         self.headers = True
         self.held = []
         self.fill(&self.lanes, self.direct)
@@ -80,7 +89,7 @@ cdef class Match:
             outbound = client.outbound
             if not client.headers:
                 self.headers = False
-            head = b"H" + sub.head(self.subject)
+            head = sub.header_head(self.subject)
             self.held.append(head)
             self.held.append(outbound)
             lane = &group.lanes[group.count]

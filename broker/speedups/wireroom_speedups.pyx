@@ -7,6 +7,7 @@ What is here has a twin in plain Python, which says what it is for and which eve
     outbound.pxi       broker.core.outbound.Outbound
     subscription.pxi   broker.core.subscription.SubscriptionFields, broker.core.stats.Counters
     match.pxi          broker.core.match.Match
+    sublist.pxi        broker.core.sublist.Leaf, Node and search
     receive.pxi        broker.core.receive.receive
 
 No object is made for a message on its way through the lanes; whatever isn't a publish in its usual form goes to
@@ -39,4 +40,5 @@ sources = SOURCES.decode("ascii")
 include "subscription.pxi"
 include "outbound.pxi"
 include "match.pxi"
+include "sublist.pxi"
 include "receive.pxi"
