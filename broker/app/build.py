@@ -12,6 +12,7 @@ from broker.config.options import (
     PermissionsConfig,
     TlsConfig,
     UserConfig,
+    WebsocketConfig,
 )
 from broker.core.account import GLOBAL_ACCOUNT, SYSTEM_ACCOUNT, Account, JetStreamTerms
 from broker.core.options import ServerOptions
@@ -69,6 +70,17 @@ def tls_rules(config: TlsConfig, *, optional: bool = False) -> "TlsRules":
         optional=optional,
         timeout_s=config.timeout or TLS_TIMEOUT_S,
     )
+
+
+def cookies(config: WebsocketConfig) -> tuple[tuple[str, str], ...]:
+    """Name of a WebSocket cookie → the field of CONNECT that it stands for."""
+    fields = {
+        config.jwt_cookie: "jwt",
+        config.user_cookie: "user",
+        config.pass_cookie: "password",
+        config.token_cookie: "auth_token",
+    }
+    return tuple((name, field) for name, field in fields.items() if name)
 
 
 def operator_mode(config: Config) -> bool:

@@ -211,7 +211,7 @@ class Service:
             allowed_origins=frozenset(config.allowed_origins),
             compression=config.compression,
             handshake_timeout_s=config.handshake_timeout,
-            jwt_cookie=config.jwt_cookie,
+            cookies=build.cookies(config),
             headers=tuple(config.headers.items()),
             tls=config.tls is not None,
         )

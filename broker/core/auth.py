@@ -40,8 +40,8 @@ class Peer:
     nonce: bytes = b""
     #: Subject and alternative names of a verified client certificate, most telling first; empty without one.
     certificate_names: tuple[str, ...] = ()
-    #: A JWT taken from a WebSocket cookie; used when CONNECT carries none.
-    cookie_jwt: str = ""
+    #: Fields of ``ConnectOptions`` that WebSocket cookies give; used where CONNECT says nothing.
+    cookies: tuple[tuple[str, str], ...] = ()
     tls: PeerTls | None = None
 
 

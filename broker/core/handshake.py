@@ -6,9 +6,10 @@ Source   nats-server ``client.go`` (processConnect, processPing), ``server.go`` 
 """
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from broker.core.auth import Grant, Refusal
+from broker.core.auth import Grant, Peer, Refusal
 from broker.protocol import encoder, errors, ops
 from broker.protocol.errors import Reason
 
@@ -64,7 +65,7 @@ def connect(client: "Client", raw: bytes) -> None:
         client.drop_subscriptions()
     client.connected = True
     client.rtt_s = max(client.server.clock.wall_s() - client.start_s, 1e-6)
-    client.options = options
+    client.options = options = _with_cookies(options, client.peer)
     client.headers = options.headers and not client.server.options.no_header_support
     if not _authenticate(client) or not _agrees(client):
         return
@@ -73,6 +74,13 @@ def connect(client: "Client", raw: bytes) -> None:
         client.server.connected(client)
     if options.verbose:
         client.send(encoder.OK)
+
+
+def _with_cookies(options: ops.ConnectOptions, peer: Peer) -> ops.ConnectOptions:
+    missing: dict[str, Any] = {
+        field: value for field, value in peer.cookies if not getattr(options, field)
+    }
+    return replace(options, **missing) if missing else options
 
 
 def without_connect(client: "Client") -> bool:

@@ -41,7 +41,7 @@ class OperatorAuthenticator:
         held: Held | None = None
         user: UserClaims | None = None
         try:
-            user = _read(options.jwt or peer.cookie_jwt)
+            user = _read(options.jwt)
             held = self._proven_account(user, now_s)
             _check_times(user, now_s)
             if held is None:

@@ -113,7 +113,7 @@ class StaticAuthenticator:
             return self._by_nkey(options, peer)
         if self.rules.certificate_maps:
             return self._by_certificate(peer)
-        if not (options.user or options.password or options.auth_token or options.jwt):
+        if not (options.user or options.password or options.auth_token):
             return self._without_credentials(peer)
         user = self._users.get(options.user)
         if user is None or user.is_nkey:

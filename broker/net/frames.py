@@ -18,6 +18,8 @@ PING: Final = 9
 PONG: Final = 10
 
 CONTROL_MAX: Final = 125
+#: Besides those that libraries and applications may choose.
+_CLOSE_CODES: Final = (*range(1000, 1004), *range(1007, 1015))
 #: What a compressed message gives is handed on in pieces of this size, so that none can swell memory.
 _PIECE: Final = 64 * 1024
 _TAIL: Final = b"\x00\x00\xff\xff"
@@ -55,6 +57,16 @@ def encode_data(payload: bytes, *, compression: bool) -> bytes:
 
 def encode_close(code: int, reason: str = "") -> bytes:
     return encode(CLOSE, struct.pack(">H", code) + reason.encode()[: CONTROL_MAX - 2])
+
+
+def checked_close(payload: bytes) -> bytes:
+    """A close frame's payload, which is answered with itself. Raises FrameError for a code that nobody may send."""
+    if not payload:
+        return b""
+    code = int.from_bytes(payload[:2], "big")
+    if len(payload) < 2 or not (code in _CLOSE_CODES or 3000 <= code < 5000):
+        raise FrameError("invalid close status code")
+    return payload
 
 
 def unmask(data: bytes, key: bytes, phase: int) -> bytes:

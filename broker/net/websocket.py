@@ -9,8 +9,10 @@ Source   RFC 6455, RFC 7692; nats-server ``websocket.go``
 
 import asyncio
 import base64
+import binascii
 import hashlib
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -21,10 +23,15 @@ from broker.net.connection import Connection
 from broker.protocol.errors import Reason
 
 REQUEST_MAX: Final = 8192
+_KEY_BYTES: Final = 16
+#: Paths where a nats-server speaks something else.
+_OTHER_ENDPOINTS: Final = ("/leafnode", "/mqtt")
 _MAGIC: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _EXTENSION: Final = "permessage-deflate"
 _AGREED: Final = f"{_EXTENSION}; server_no_context_takeover; client_no_context_takeover"
-_STATUS: Final = {400: "Bad Request", 403: "Forbidden", 405: "Method Not Allowed"}
+_STATUS: Final = {
+    400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,8 @@ class WebsocketRules:
     allowed_origins: frozenset[str] = frozenset()
     compression: bool = False
     handshake_timeout_s: float = 2.0
-    jwt_cookie: str = ""
+    #: Name of a cookie → the field of CONNECT that it stands for.
+    cookies: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     tls: bool = False
 
@@ -53,6 +61,7 @@ class Request:
     """An HTTP request's head; names in lower case, the last of equal ones counts."""
 
     method: str
+    path: str
     headers: dict[str, str]
 
     def has(self, name: str, word: str) -> bool:
@@ -63,6 +72,15 @@ class Request:
             key, _, value = part.strip().partition("=")
             if key == name:
                 return value
+        return ""
+
+
+def forwarded_ip(request: Request) -> str:
+    """The address that a proxy speaks for; "" when there is none that is one."""
+    text = request.headers.get("x-forwarded-for", "")
+    try:
+        return str(ip_address(text)) if text else ""
+    except ValueError:
         return ""
 
 
@@ -78,11 +96,13 @@ def read_request(raw: bytes) -> Request:
         if not colon:
             raise UpgradeError(400, "malformed header")
         headers[name.strip().lower()] = value.strip()
-    return Request(words[0], headers)
+    return Request(words[0], words[1], headers)
 
 
 def upgrade(request: Request, rules: WebsocketRules) -> tuple[bytes, bool]:
     """The answer that lets the client in, and whether its frames may be compressed. Raises UpgradeError."""
+    if request.path.endswith(_OTHER_ENDPOINTS):
+        raise UpgradeError(404, "mqtt and leafnode websocket endpoints are not enabled")
     if request.method != "GET":
         raise UpgradeError(405, "request method must be GET")
     if not request.headers.get("host"):
@@ -93,12 +113,21 @@ def upgrade(request: Request, rules: WebsocketRules) -> tuple[bytes, bool]:
     key = request.headers.get("sec-websocket-key", "")
     if not key:
         raise UpgradeError(400, "key missing")
+    if not _is_key(key):
+        raise UpgradeError(400, "invalid websocket key")
     if request.headers.get("sec-websocket-version") != "13":
         raise UpgradeError(400, "invalid version")
     _check_origin(request, rules)
     offered = request.headers.get("sec-websocket-extensions", "").lower()
     compression = rules.compression and _EXTENSION in offered
     return _answer(key, rules, compression), compression
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == _KEY_BYTES
+    except binascii.Error:
+        return False
 
 
 def _answer(key: str, rules: WebsocketRules, compression: bool) -> bytes:
@@ -155,7 +184,15 @@ _CODES: Final = {
 class WebsocketConnection(Connection):
     """A NATS client behind an upgrade."""
 
-    __slots__ = ("_compression", "_reader", "_request", "_rules", "_timeout", "_upgraded")
+    __slots__ = (
+        "_compression",
+        "_last_frame",
+        "_reader",
+        "_request",
+        "_rules",
+        "_timeout",
+        "_upgraded",
+    )
 
     connection_type: ConnectionType = "WEBSOCKET"
     reads_plainly = writes_plainly = False
@@ -169,6 +206,8 @@ class WebsocketConnection(Connection):
         self._upgraded: Request | None = None
         self._compression = False
         self._reader: frames.Reader | None = None
+        #: The answer to the peer's close frame.
+        self._last_frame = b""
         self._timeout: asyncio.TimerHandle | None = None
 
     def begin(self, *, greet: bool = True) -> None:
@@ -177,9 +216,13 @@ class WebsocketConnection(Connection):
     def peer(self) -> Peer:
         peer, request = super().peer(), self._upgraded
         assert request is not None  # the client begins after the upgrade
-        forwarded = request.headers.get("x-forwarded-for", "").split(",")[0].strip()
-        cookie = request.cookie(self._rules.jwt_cookie) if self._rules.jwt_cookie else ""
-        return replace(peer, ip=forwarded or peer.ip, cookie_jwt=cookie, tls=self._tls())
+        cookies = ((field, request.cookie(name)) for name, field in self._rules.cookies)
+        return replace(
+            peer,
+            ip=forwarded_ip(request) or peer.ip,
+            cookies=tuple((field, value) for field, value in cookies if value),
+            tls=self._tls(),
+        )
 
     def _tls(self) -> PeerTls | None:
         if not self._rules.tls or self.transport is None:
@@ -229,6 +272,7 @@ class WebsocketConnection(Connection):
         if transport is not None:
             text = f"{error}\n".encode()
             head = f"HTTP/1.1 {error.status} {_STATUS[error.status]}\r\nConnection: close\r\n"
+            head += "Sec-Websocket-Version: 13\r\nContent-Type: text/plain; charset=utf-8\r\n"
             head += f"Content-Length: {len(text)}\r\n\r\n"
             transport.write(head.encode() + text)
             transport.close()
@@ -254,6 +298,7 @@ class WebsocketConnection(Connection):
             self.flush()
             self.transport.write(frames.encode(frames.PONG, payload))
         elif opcode == frames.CLOSE:
+            self._last_frame = frames.encode(frames.CLOSE, frames.checked_close(payload))
             self.server.close_client(self.client, Reason.CLIENT_CLOSED)
 
     # Sending ----------------------------------------------------------------------------------------
@@ -265,7 +310,8 @@ class WebsocketConnection(Connection):
         client, transport = self.client, self.transport
         if client is not None and transport is not None and not self._finishing:
             self.write_chunks(transport, client.outbound.take())
-            transport.write(frames.encode_close(_CODES.get(client.reason, 1011), client.reason))
+            code = _CODES.get(client.reason, 1011)
+            transport.write(self._last_frame or frames.encode_close(code, client.reason))
         super().finish()
 
     def connection_lost(self, exc: Exception | None) -> None:
