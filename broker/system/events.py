@@ -56,9 +56,9 @@ class Events:
 
     def refused(self, client: Client, refusal: Refusal) -> None:
         now_s, reason = self._outbox.monitor.now_s(), Reason.AUTHENTICATION_FAILURE
-        own = self._server.accounts.get(refusal.account) if refusal.account else None
+        own = self._server.accounts.get(refusal.account, client.account)
         subject = "$SYS.ACCOUNT.CLIENT.AUTH.ERR"
-        if own is not None and own.has_interest(subject.encode()):
+        if own.has_interest(subject.encode()):
             event = self._disconnect(client, own, reason, now_s)
             own.publish(subject.encode(), compact(event))
         subject = f"$SYS.SERVER.{self._id}.CLIENT.AUTH.ERR"

@@ -72,6 +72,7 @@ class Requests:
         self._on(f"$SYS.REQ.SERVER.{id_}.LDM", self._lame_duck)
         self._subscribe_accounts()
         self._on("$SYS.REQ.USER.*.INFO", self._user_info)
+        self._on("$SYS.REQ.USER.INFO", self._user_info)
         self._on("$SYS.DEBUG.SUBSCRIBERS", self._debug_subscribers)
 
     def _subscribe_accounts(self) -> None:
@@ -285,9 +286,11 @@ class Requests:
 
     def _user_info(self, request: Message) -> None:
         """The asker stands behind the message; its account is in the subject, put there by its import."""
-        asker = request.publisher
-        known = asker is not None and asker.account.name == request.subject.decode().split(".")[3]
         if request.reply:
+            own = request.subject == b"$SYS.REQ.USER.INFO"
+            named = self._outbox.account.name if own else _account(request)
+            asker = request.publisher
+            known = asker is not None and asker.account.name == named
             info = user_info(asker if known else None, self._monitor.now_s())
             self._outbox.answer(request, info)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from broker.core.account import Account
 from broker.core.server import Server
 from broker.monitor.facts import Monitor
+from broker.system import imports
 from broker.system.events import Events
 from broker.system.outbox import Outbox
 from broker.system.requests import Requests
@@ -20,6 +21,7 @@ class SystemService:
         self.events = Events(self.outbox)
         self.requests = Requests(self.outbox, self.events, reload)
         self.requests.subscribe()
+        imports.offer(monitor.server, account)
         self._hook(monitor.server)
 
     def _hook(self, server: Server) -> None:
