@@ -18,7 +18,13 @@ from typing import Any, Final
 from broker.config.options import Config
 from broker.core.account import Account
 from broker.core.server import Server
-from broker.jetstream.engine import QUEUE_LIMIT, JetStream, JetStreamOptions
+from broker.jetstream.engine import (
+    BUFFERED_BYTES,
+    BUFFERED_MSGS,
+    QUEUE_LIMIT,
+    JetStream,
+    JetStreamOptions,
+)
 from broker.jetstream.environment import Done, Environment
 from broker.jetstream.report import Report, Unknown
 from broker.monitor.facts import HealthProblem
@@ -106,6 +112,8 @@ def options_of(config: Config, directory: str) -> JetStreamOptions:
         max_ack_pending=given.max_ack_pending,
         max_request_batch=given.max_request_batch,
         duplicate_window_ns=int(given.duplicate_window * _NS),
+        max_buffered_msgs=given.max_buffered_msgs or BUFFERED_MSGS,
+        max_buffered_bytes=given.max_buffered_size or BUFFERED_BYTES,
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from broker.core.message import Message
 from broker.core.subscription import InternalSubscription
 from broker.jetstream import errors, json_form, times
+from broker.jetstream.account import API
 from broker.jetstream.errors import ApiError
 from broker.jetstream.versions import REQUIRED_LEVEL_HEADER, demands_too_much
 from broker.protocol import headers
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 TYPE: Final = "io.nats.jetstream.api.v1."
 #: Answered by the consumer's or the stream's own subscription.
+#: Under the domain's prefix these stand for the subjects themselves.
+_MAPPED: Final = (b"$KV.", b"$OBJ.")
 _OWN: Final = (b"CONSUMER.MSG.NEXT.", b"DIRECT.GET.")
 
 Handler = Callable[["Request"], None]
@@ -167,6 +170,12 @@ class Api:
             subject = message.subject[skip:]
             if subject.startswith(_OWN):
                 return False
+            if subject.startswith(_MAPPED) and skip > len(API):
+                return self._account.core.deliver(
+                    Message(
+                        subject, message.reply, message.header, message.payload, message.publisher
+                    )
+                )
             if message.reply:
                 self._receive(message, subject)
             return True

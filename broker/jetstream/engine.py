@@ -28,6 +28,8 @@ _LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 
 #: API requests that may wait at a time, unless the configuration says otherwise.
 QUEUE_LIMIT: Final = 10_000
+BUFFERED_MSGS: Final = 100_000
+BUFFERED_BYTES: Final = 128 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -46,6 +48,9 @@ class JetStreamOptions:
     max_ack_pending: int = 0
     max_request_batch: int = 0
     duplicate_window_ns: int = 0
+    #: What a stream may hold that isn't on disk yet; publishes beyond are refused.
+    max_buffered_msgs: int = BUFFERED_MSGS
+    max_buffered_bytes: int = BUFFERED_BYTES
 
 
 class JetStream:

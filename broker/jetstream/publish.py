@@ -5,6 +5,7 @@ Wire     answer ``{"stream":"S","seq":7}``, with ``,"duplicate": true`` when it 
 Source   nats-server ``stream.go`` (processJetStreamMsg); ADR-8, ADR-22 for the headers
 """
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,9 @@ from broker.storage.store import StoreFailed
 if TYPE_CHECKING:
     from broker.jetstream.stream import Stream
 
+log = logging.getLogger("broker")
+
+_TOO_MANY: Final = b"NATS/1.0 429 Too Many Requests\r\n\r\n"
 #: Bytes of a message's header block.
 HEADER_MAX: Final = 65_535
 
@@ -186,6 +190,8 @@ class Intake:
             Transform(transform.src.encode(), transform.dest.encode()) if transform else None
         )
         options = account.engine.options
+        self._buffered_msgs = options.max_buffered_msgs
+        self._buffered_bytes = options.max_buffered_bytes
         of_server = options.max_memory if config.storage == "memory" else options.max_store
         self._server_max = of_server if of_server >= 0 else 1 << 62
         domain = f',"domain":"{options.domain}"' if options.domain else ""
@@ -197,6 +203,12 @@ class Intake:
         header, payload, reply = message.header, message.payload, message.reply
         if self._no_ack:
             reply = b""
+        if (
+            stream.buffered_bytes > self._buffered_bytes
+            or stream.store.index.last_seq - stream.store.committed_seq > self._buffered_msgs
+        ):
+            self._refuse_for_now(reply)
+            return
         try:
             if stream.config.sealed:
                 raise errors.STREAM_SEALED()
@@ -343,6 +355,18 @@ class Intake:
         if reply:
             body = {"error": error.to_json(), "stream": self._stream.name, "seq": 0}
             self._stream.account.publish(reply, json_form.dumps(body))
+
+    def _refuse_for_now(self, reply: bytes) -> None:
+        """The disk is behind. Dropped, counted and, where an answer is wanted, said."""
+        stream = self._stream
+        stream.dropped_msgs += 1
+        if stream.dropped_msgs == 1:
+            name = f"{stream.account.name} > {stream.name}"
+            log.warning("JetStream stream %s: publishes come faster than the disk takes them", name)
+        if reply:
+            error = errors.STREAM_TOO_MANY_REQUESTS().to_json()
+            body = {"error": error, "stream": stream.name, "seq": 0}
+            stream.account.publish(reply, json_form.dumps(body), b"", _TOO_MANY)
 
     def refuse_all(self, replies: list[bytes], error: str) -> None:
         """The write failed of which these wait for the end."""

@@ -68,6 +68,10 @@ class Stream:
         self._subs: list[InternalSubscription] = []
         self._touched = False
         self.used = 0
+        #: Bytes of messages that aren't on disk yet, and publishes refused because there were too many.
+        self.buffered_bytes = 0
+        self.dropped_msgs = 0
+        self._sending_bytes = 0
         #: Publishes that wait for their commit: where the answer goes, and the answer.
         self._acks: list[tuple[bytes, bytes]] = []
         self._settled: list[Settled] = []
@@ -232,6 +236,7 @@ class Stream:
             trim.enforce(self, subject)
         if self._age_timer is None and self.config.max_age:
             self.arm_age()
+        self.buffered_bytes += len(header) + len(payload)
         if not self._touched:
             self.touch()
         return seq
@@ -308,11 +313,13 @@ class Stream:
         sync = self.engine.options.sync_interval_s == 0 or self._sync_due
         job = self.store.begin_commit(sync)
         if job is None:
+            self.buffered_bytes = 0
             self._announce(acks, settled)
             if self.closed:
                 self._close_store()
             return
         self._sync_due = False
+        self._sending_bytes = self.buffered_bytes
         self._start(job, partial(self._committed, job, sync, acks, settled))
 
     def _committed(
@@ -324,6 +331,7 @@ class Stream:
         error: OSError | None,
     ) -> None:
         self.store.finish_commit(job, error)
+        self.buffered_bytes -= self._sending_bytes
         if error is not None:
             self.fail(self.store.error)
         self._announce(acks, settled)

@@ -4,6 +4,7 @@ import errno
 import json
 from typing import Any
 
+from broker.jetstream.engine import JetStreamOptions
 from tests.broker.jetstream.world import World
 
 
@@ -133,3 +134,40 @@ def test_a_damaged_description_is_reported_and_leaves_the_others_alone() -> None
     after = world.crash()
     assert after.api("STREAM.NAMES")["streams"] == ["T"]
     assert len(after.engine.accounts["A"].unreadable) == 1
+
+
+def test_a_relaxed_sync_is_made_up_for_after_the_interval_and_at_the_end() -> None:
+    options = JetStreamOptions(sync_interval_s=10)
+    world = World(options=options)
+    world.create("S")
+    assert world.publish("S", b"soon on disk")["seq"] == 1
+    world.advance(11)
+    world.publish("S", b"written only")
+    assert {1: (b"S", b"soon on disk")}.items() <= world.crash().messages("S").items()
+    assert len(world.restart().crash().messages("S")) == 2
+
+
+def test_publishes_beyond_what_may_wait_for_the_disk_are_refused_for_now() -> None:
+    world = World(options=JetStreamOptions(max_buffered_msgs=5, max_buffered_bytes=1000))
+    world.create("S")
+    replies = [world.send("S") for _ in range(9)]
+    large = [world.send("S", bytes(900)) for _ in range(3)]
+    assert all(refusal(world.answer(reply)) == (429, 10167) for reply in replies[6:] + large)
+    assert world.answers[replies[6]].header == b"NATS/1.0 429 Too Many Requests\r\n\r\n"
+    world.settle()
+    assert [world.answer(reply)["seq"] for reply in replies[:6]] == [1, 2, 3, 4, 5, 6]
+    large = [world.send("S", bytes(900)) for _ in range(3)]
+    world.settle()
+    assert ["error" in world.answer(reply) for reply in large] == [False, False, True]
+    assert world.publish("S")["seq"] == 9
+
+
+def test_the_domain_is_one_more_way_to_everything() -> None:
+    world = World(options=JetStreamOptions(domain="hub"))
+    world.create("KV_b", subjects=["$KV.b.>"])
+    reply = world.send("$JS.hub.API.STREAM.INFO.KV_b")
+    put = world.send("$JS.hub.API.$KV.b.key", b"value")
+    world.settle()
+    assert world.answer(reply)["domain"] == "hub"
+    assert world.answer(put) == {"stream": "KV_b", "domain": "hub", "seq": 1}
+    assert world.messages("KV_b") == {1: (b"$KV.b.key", b"value")}
