@@ -18,6 +18,7 @@ from console.http import (
     publish,
     session,
 )
+from console.http.jetstream import urls as jetstream
 
 _namespace = "namespaces/<account:account>"
 _project = "projects/<uuid:project_id>"
@@ -41,6 +42,7 @@ api: list[URLPattern] = [
     path(f"{_namespace}/activity", broker.Activity.as_view()),
     path(f"{_namespace}/limits", limits.NamespaceLimits.as_view()),
     path(f"{_project}/limits", limits.ProjectLimits.as_view()),
+    *jetstream.urlpatterns,
     path("broker", broker.Servers.as_view()),
     path("schema", SpectacularJSONAPIView.as_view(permission_classes=[AllowAny])),
 ]

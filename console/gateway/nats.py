@@ -9,9 +9,9 @@ import contextlib
 import time
 from base64 import b64encode
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from nats import errors
@@ -22,11 +22,15 @@ from broker.identity.nkeys import KeyPair
 from console.gateway import loop
 from console.gateway.errors import BrokerRefused, BrokerUnavailable
 
+T = TypeVar("T")
+
 POOL_MAX = 32
 #: Younger than the token's lifetime: the broker ends a connection when its token expires.
 AGE_MAX_S = 300.0
 CONNECT_TIMEOUT_S = 2.0
 FLUSH_TIMEOUT_S = 2.0
+#: Each request of ``several``.
+REQUEST_TIMEOUT_S = 5.0
 #: Requests to one namespace that wait at the same time; the next one is refused.
 WAITING_MAX = 64
 
@@ -51,6 +55,10 @@ class Message:
     status: str = ""
 
 
+#: One request of ``several``. Raises NoReply, NoResponders, BrokerRefused.
+Ask = Callable[[Message], Awaitable[Message]]
+
+
 class NoReply(Exception):
     """Nobody answered a request in time."""
 
@@ -61,14 +69,24 @@ class NoResponders(Exception):
 
 def publish(identity: Identity, message: Message) -> None:
     """Returns once the broker has taken the message. Raises BrokerUnavailable, BrokerRefused."""
-    _run(identity, _publish, message, FLUSH_TIMEOUT_S)
+    _run(identity, lambda link: _publish(link, message), FLUSH_TIMEOUT_S)
 
 
 def request(identity: Identity, message: Message, timeout_s: float) -> Message:
     """The first reply. Raises NoReply, NoResponders, BrokerUnavailable, BrokerRefused."""
-    reply = _run(identity, _request, message, timeout_s)
-    assert reply is not None, "_request returns a reply or raises"
-    return reply
+    return _run(identity, lambda link: _request(link, message, timeout_s), timeout_s)
+
+
+def several(identity: Identity, job: "Callable[[Ask], Awaitable[T]]", timeout_s: float) -> T:
+    """What ``job`` returns; it makes one request after the other over one connection. Raises as ``request`` does."""
+
+    async def work(link: _Link) -> T:
+        async def ask(message: Message) -> Message:
+            return await _request(link, message, REQUEST_TIMEOUT_S)
+
+        return await job(ask)
+
+    return _run(identity, work, timeout_s)
 
 
 # One connection -----------------------------------------------------------------------------------------
@@ -97,18 +115,17 @@ class _Headers:
         return ((name, value) for name, values in self._headers.items() for value in values)
 
 
-async def _publish(link: _Link, message: Message, timeout_s: float) -> Message | None:
+async def _publish(link: _Link, message: Message) -> None:
     await link.client.publish(
         message.subject, message.payload, message.reply, headers=_headers(message)
     )
     # The answer to our PING stands behind whatever the broker has to say about the message.
-    await link.client.flush(timeout_s)  # type: ignore[arg-type]
+    await link.client.flush(FLUSH_TIMEOUT_S)  # type: ignore[arg-type]
     if link.errors:
         raise BrokerRefused(link.errors.pop())
-    return None
 
 
-async def _request(link: _Link, message: Message, timeout_s: float) -> Message | None:
+async def _request(link: _Link, message: Message, timeout_s: float) -> Message:
     try:
         reply = await link.client.request(
             message.subject, message.payload, timeout_s, headers=_headers(message)
@@ -135,17 +152,16 @@ def _message(reply: Msg) -> Message:
 
 # The pool: only touched on the gateway's loop ----------------------------------------------------------------
 
-_Work = Callable[[_Link, Message, float], Any]
 _links: "OrderedDict[tuple[str, str], _Link]" = OrderedDict()
 _waiting: Counter[str] = Counter()
 
 
-def _run(identity: Identity, work: _Work, message: Message, timeout_s: float) -> Message | None:
+def _run(identity: Identity, work: Callable[[_Link], Awaitable[T]], timeout_s: float) -> T:
     # Minted here, in the caller's thread: it reads the database. Cheap beside what follows.
     minted = None if loop.call(_has_link(identity), CONNECT_TIMEOUT_S) else identity.mint()
     allowed_s = CONNECT_TIMEOUT_S + timeout_s + FLUSH_TIMEOUT_S
     try:
-        return loop.call(_work(identity, minted, work, message, timeout_s), allowed_s)  # type: ignore[no-any-return]
+        return loop.call(_work(identity, minted, work), allowed_s)
     except errors.MaxPayloadError:
         raise BrokerRefused("The message is larger than the broker's max_payload.") from None
     except (errors.Error, OSError, TimeoutError) as error:
@@ -158,18 +174,14 @@ async def _has_link(identity: Identity) -> bool:
 
 
 async def _work(
-    identity: Identity,
-    minted: tuple[str, str] | None,
-    work: _Work,
-    message: Message,
-    timeout_s: float,
-) -> Any:
+    identity: Identity, minted: tuple[str, str] | None, work: Callable[[_Link], Awaitable[T]]
+) -> T:
     if _waiting[identity.account] >= WAITING_MAX:
         raise BrokerUnavailable("Too many requests of this namespace are waiting already.")
     _waiting[identity.account] += 1
     try:
         link = await _link(identity, minted)
-        return await work(link, message, timeout_s)
+        return await work(link)
     finally:
         _waiting[identity.account] -= 1
         if not _waiting[identity.account]:

@@ -19,5 +19,12 @@ class Name(Account):
     """As ``Account``, of other things: regions, projects, keys."""
 
 
+class Token(Account):
+    """A name that can be one token of a subject: of a stream, a consumer, a bucket."""
+
+    regex = r"[^/\\.*>\s]{1,255}"
+
+
 register_converter(Account, "account")
+register_converter(Token, "token")
 register_converter(Name, "name")

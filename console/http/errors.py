@@ -16,7 +16,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from console.gateway.errors import BrokerRefused, BrokerUnavailable
+from console.gateway.errors import BrokerRefused, BrokerUnavailable, JetStreamRefused
 from console.http.authentication import KeyRefused
 from console.services import errors as service
 
@@ -136,6 +136,18 @@ def _refused(error: BrokerRefused) -> tuple[int, Body]:
     return 400, {"type": "broker_refused", "message": str(error)}
 
 
+def _jetstream(error: JetStreamRefused) -> tuple[int, Body]:
+    # JetStream says 500 for many a setting that it doesn't take.
+    status = error.code if 400 <= error.code < 500 or error.code == 503 else 400
+    kind = "not_found" if status == 404 else "jetstream_refused"
+    text = str(error)
+    return status, {
+        "type": kind,
+        "message": text[:1].upper() + text[1:] + ("" if text.endswith(".") else "."),
+        "err_code": error.err_code,
+    }
+
+
 # DRF's --------------------------------------------------------------------------------------------------
 
 
@@ -213,6 +225,7 @@ _ANSWERS: dict[type[Exception], Any] = {
     service.QuotaExceeded: _quota,
     BrokerUnavailable: _unavailable,
     BrokerRefused: _refused,
+    JetStreamRefused: _jetstream,
     exceptions.ValidationError: _validation,
     exceptions.ParseError: _parse,
     KeyRefused: _key_refused,

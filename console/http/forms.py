@@ -121,22 +121,11 @@ class NewPassword(Form):
     current_password = Text(required=False, allow_blank=True, default="")
 
 
-class Publish(Form):
-    """``payload`` is text (UTF-8) or ``payload_base64`` bytes; neither = empty."""
+class Payload(Form):
+    """``payload`` is text (UTF-8) or ``payload_base64`` bytes; neither = empty. Checked they are ``body``."""
 
-    subject = Text()
-    reply = Text(required=False, allow_blank=True, default="")
-    headers = serializers.DictField(
-        child=serializers.ListField(child=Text(max_length=8192, allow_blank=True), max_length=100),
-        required=False,
-    )
     payload = Text(required=False, allow_blank=True, max_length=None)
     payload_base64 = Text(required=False, allow_blank=True, max_length=None)
-
-    def validate_headers(self, value: dict[str, list[str]]) -> dict[str, list[str]]:
-        if len(value) > HEADERS_MAX:
-            raise serializers.ValidationError(f"There can be at most {HEADERS_MAX} headers.")
-        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "payload" in attrs and "payload_base64" in attrs:
@@ -155,6 +144,20 @@ class Publish(Form):
                 {"payload_base64": ["This isn't base64."]}, code="invalid"
             ) from None
         return attrs
+
+
+class Publish(Payload):
+    subject = Text()
+    reply = Text(required=False, allow_blank=True, default="")
+    headers = serializers.DictField(
+        child=serializers.ListField(child=Text(max_length=8192, allow_blank=True), max_length=100),
+        required=False,
+    )
+
+    def validate_headers(self, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        if len(value) > HEADERS_MAX:
+            raise serializers.ValidationError(f"There can be at most {HEADERS_MAX} headers.")
+        return value
 
 
 class RequestReply(Publish):

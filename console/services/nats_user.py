@@ -9,10 +9,21 @@ from console.services.claims import new_user
 LIFETIME_S = 600
 INBOX = "_INBOX.>"
 
+#: What changes nothing: looking at streams, consumers and messages. ``CONSUMER.MSG.NEXT`` isn't among them.
+_READS = [
+    "$JS.API.INFO",
+    "$JS.API.STREAM.LIST",
+    "$JS.API.STREAM.NAMES",
+    "$JS.API.STREAM.INFO.*",
+    "$JS.API.STREAM.MSG.GET.*",
+    "$JS.API.CONSUMER.LIST.*",
+    "$JS.API.CONSUMER.NAMES.*",
+    "$JS.API.CONSUMER.INFO.*.*",
+]
 _PERMISSIONS = {
     Role.OWNER: {"publish": {"allow": [">"]}, "subscribe": {"allow": [INBOX]}},
     Role.EDITOR: {"publish": {"allow": [">"]}, "subscribe": {"allow": [INBOX]}},
-    Role.VIEWER: {"publish": {"deny": [">"]}, "subscribe": {"allow": [INBOX]}},
+    Role.VIEWER: {"publish": {"allow": _READS}, "subscribe": {"allow": [INBOX]}},
 }
 
 

@@ -101,6 +101,9 @@ class Child:
         """From now on its end is no failure: it isn't started again."""
         self._stopping = True
 
+    def _may_end(self) -> bool:
+        return self._stopping
+
     def give_up(self) -> None:
         """Kill it, and don't start it again."""
         self.let_end()
@@ -116,13 +119,13 @@ class Child:
         backoff = BACKOFF_FIRST_S
         while True:
             status = await ended
-            if self._stopping:
+            if self._may_end():
                 return
             if time.monotonic() - began > SETTLED_S:
                 backoff = BACKOFF_FIRST_S
             self._say(f"{describe(status)}; starting it again in {backoff:.1f} s")
             await asyncio.sleep(backoff)
-            if self._stopping:
+            if self._may_end():
                 return
             backoff = min(backoff * 2, BACKOFF_MAX_S)
             began = time.monotonic()

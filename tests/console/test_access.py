@@ -62,6 +62,21 @@ CASES = [
     Case("post", "/api/namespaces/{namespace}/publish", {"subject": "a", "payload": "x"}, ASK_WRITE),
     Case("post", "/api/namespaces/{namespace}/request", {"subject": "a", "payload": "x"}, ASK_WRITE),
     Case("get", "/api/namespaces/{namespace}/activity", None, READ),
+    Case("get", "/api/namespaces/{namespace}/jetstream", None, ASK_READ),
+    Case("get", "/api/namespaces/{namespace}/streams", None, ASK_READ),
+    Case("post", "/api/namespaces/{namespace}/streams", {"name": "S"}, ASK_WRITE),
+    Case("get", "/api/namespaces/{namespace}/streams/S", None, ASK_READ),
+    Case("patch", "/api/namespaces/{namespace}/streams/S", {"max_msgs": 1}, ASK_WRITE),
+    Case("delete", "/api/namespaces/{namespace}/streams/S", {"name": "S"}, ASK_WRITE),
+    Case("post", "/api/namespaces/{namespace}/streams/S/purge", {}, ASK_WRITE),
+    Case("get", "/api/namespaces/{namespace}/streams/S/messages", None, ASK_READ),
+    Case("get", "/api/namespaces/{namespace}/streams/S/messages/7", None, ASK_READ),
+    Case("delete", "/api/namespaces/{namespace}/streams/S/messages/7", None, ASK_WRITE),
+    Case("get", "/api/namespaces/{namespace}/streams/S/consumers", None, ASK_READ),
+    Case("post", "/api/namespaces/{namespace}/streams/S/consumers", {"name": "c"}, ASK_WRITE),
+    Case("get", "/api/namespaces/{namespace}/streams/S/consumers/c", None, ASK_READ),
+    Case("delete", "/api/namespaces/{namespace}/streams/S/consumers/c", None, ASK_WRITE),
+    Case("post", "/api/namespaces/{namespace}/streams/S/consumers/c/pause", {"pause_until": None}, ASK_WRITE),
     Case("get", "/api/broker", None, ANY),
     Case("get", "/api/namespaces/{namespace}/limits", None, READ),
     Case("patch", "/api/namespaces/{namespace}/limits", {"conn": 5}, (403, 403, 403, 404, 401)),
@@ -139,6 +154,9 @@ def test_no_route_is_left_out() -> None:
         .replace("<uuid:user_id>", "{viewer}")
         .replace("<uuid:credential_id>", "{credential}")
         .replace("<int:cid>", "7")
+        .replace("<int:seq>", "7")
+        .replace("<token:stream>", "S")
+        .replace("<token:consumer>", "c")
         for route in routes
     }
     assert named <= shapes

@@ -3,9 +3,7 @@
 import asyncio
 import io
 import json
-import shutil
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,8 +21,7 @@ from console.models import Membership, Namespace, Operator, Role, User
 from console.selectors.access import Access
 from console.services import credentials, namespaces, nats_user, sign_in
 from tests.console.conftest import Cast
-from tests.support.ports import free_ports
-from tests.support.wait import wait_until
+from tests.console.engines import Engine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,43 +73,11 @@ def test_the_configuration_holds_no_secret(cast: Cast, tmp_path: Path) -> None:
 # A real nats-server ---------------------------------------------------------------------------------------
 
 
-class RealServer:
-    """nats-server with the printed configuration; it knows accounts from its resolver's directory."""
-
-    def __init__(self, directory: Path, *options: str) -> None:
-        (self.port,) = free_ports(1)
-        self.url = f"nats://127.0.0.1:{self.port}"
-        self._directory = directory
-        text = run("nats_config", "--no-coordination", "--nats-port", str(self.port), *options)
-        (directory / "server.conf").write_text(text)
-        (directory / "jwt").mkdir()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def put(self, namespace: Namespace) -> None:
-        namespace.refresh_from_db()
-        (self._directory / "jwt" / f"{namespace.id}.jwt").write_text(namespace.claims)
-
-    def start(self) -> None:
-        self.stop()
-        self._process = subprocess.Popen(
-            ["nats-server", "-c", "server.conf", "-l", "log"], cwd=self._directory
-        )
-        log = self._directory / "log"
-        wait_until(lambda: log.exists() and "Server is ready" in log.read_text(), "a start")
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(10)
-            (self._directory / "log").unlink()
-            self._process = None
-
-
 @pytest.fixture
-def real(cast: Cast, tmp_path: Path, settings: Any) -> Iterator[RealServer]:
-    if shutil.which("nats-server") is None:
+def real(cast: Cast, tmp_path: Path, settings: Any) -> Iterator[Engine]:
+    if not Engine.is_there("nats-server"):
         pytest.skip("nats-server isn't installed")
-    server = RealServer(tmp_path)
+    server = Engine(tmp_path)
     settings.BROKER_URL = server.url
     yield server
     server.stop()
@@ -132,7 +97,7 @@ async def connects(url: str, creds: Path) -> bool:
 
 
 def test_a_real_server_takes_our_credentials_and_refuses_revoked_ones(
-    cast: Cast, real: RealServer, tmp_path: Path
+    cast: Cast, real: Engine, tmp_path: Path
 ) -> None:
     namespace = cast.namespace()
     issued = credentials.issue(actor=cast.actor, namespace=namespace, name="app")
@@ -148,7 +113,7 @@ def test_a_real_server_takes_our_credentials_and_refuses_revoked_ones(
 
 
 def test_a_real_server_asks_us_for_accounts(
-    cast: Cast, real: RealServer, tmp_path: Path, live_server: Any, settings: Any
+    cast: Cast, real: Engine, tmp_path: Path, live_server: Any, settings: Any
 ) -> None:
     settings.CONSOLE_URL = live_server.url
     namespace = cast.namespace()
@@ -157,7 +122,7 @@ def test_a_real_server_asks_us_for_accounts(
     for file, made in zip(files, issued, strict=True):
         file.write_text(made.creds)
     (tmp_path / "asking").mkdir()
-    asking = RealServer(tmp_path / "asking", "--url-resolver")
+    asking = Engine(tmp_path / "asking", "nats-server", "--url-resolver")
     try:
         asking.start()
         assert [asyncio.run(connects(asking.url, file)) for file in files] == [True, True]
@@ -184,7 +149,7 @@ def test_account_claims_are_served_to_anybody_and_nothing_else(cast: Cast) -> No
     assert client.post("/jwt/v1/accounts/", {}).status_code == 405
 
 
-def test_publishing_and_requesting_as_a_role(cast: Cast, real: RealServer) -> None:
+def test_publishing_and_requesting_as_a_role(cast: Cast, real: Engine) -> None:
     namespace = cast.namespace()
     real.put(namespace)
     real.start()
@@ -205,7 +170,7 @@ def test_publishing_and_requesting_as_a_role(cast: Cast, real: RealServer) -> No
 
 
 def test_an_unknown_or_deleted_namespace_is_unavailable_not_a_crash(
-    cast: Cast, real: RealServer
+    cast: Cast, real: Engine
 ) -> None:
     namespace = cast.namespace()
     real.start()

@@ -112,7 +112,8 @@ async def test_a_second_signal_kills_what_does_not_listen(options: Options) -> N
 
 async def test_a_signal_to_the_whole_group_is_no_failure_of_its_programs(options: Options) -> None:
     """As systemd stops a service; the web program takes its time meanwhile, so the others end before their turn."""
-    slow = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(0.5), sys.exit(0))); open({file!r}, 'w'); time.sleep(60)"
+    slow = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(0.5), sys.exit(0)));"
+    slow += " open({file!r}, 'w'); time.sleep(60)"
     supervisor = fake(options, web=slow.format(file=str(options.data_dir / "web")))
     task = await running(supervisor)
     supervisor._signalled(signal.SIGTERM)
