@@ -86,15 +86,15 @@ class Request:
             raise errors.STREAM_NOT_FOUND()
         return stream
 
-    def respond(self, fields: Mapping[str, Any]) -> None:
-        self._answer(fields)
+    def respond(self, fields: Mapping[str, Any], header: bytes = b"") -> None:
+        self._answer(fields, header)
 
     def fail(self, error: ApiError) -> None:
         self.account.api_errors += 1
         self.account.engine.api_errors += 1
         self._answer({"error": error.to_json(), **(self.operation.error_fields or {})})
 
-    def _answer(self, fields: Mapping[str, Any]) -> None:
+    def _answer(self, fields: Mapping[str, Any], header: bytes = b"") -> None:
         assert not self._answered, "a request is answered once"
         self._answered = True
         account = self.account
@@ -103,7 +103,7 @@ class Request:
         account.engine.api_pending -= 1
         account.engine.api_total += 1
         response = json_form.dumps({"type": TYPE + self.operation.type, **fields})
-        account.publish(self.message.reply, response)
+        account.publish(self.message.reply, response, header=header)
         advise_of_request(self, response)
 
 

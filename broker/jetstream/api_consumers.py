@@ -27,6 +27,7 @@ from broker.protocol import headers
 _NAMES_PAGE: Final = 1024
 _LIST_PAGE: Final = 256
 _NAME_LETTERS: Final = 8
+_IDENTITY: Final = b"Nats-Stream-Identity"
 _GROUP_NAME = re.compile(r"[a-zA-Z0-9/_=-]{1,16}")
 
 
@@ -62,6 +63,9 @@ def _create_as(request: Request, tokens: tuple[str, ...]) -> None:
     stream = request.account.streams.get(asked.stream_name)
     if stream is None:
         raise errors.STREAM_NOT_FOUND()
+    _check_identity(request, stream, asked.config)
+    if asked.config.direct and asked.config.sourcing and name:
+        name = _for_sourcing(stream, asked.config)
     existing = stream.consumers.get(name) if name else None
     config = _complete(request, stream, asked, existing)
     if existing is not None:
@@ -83,6 +87,33 @@ def _create_as(request: Request, tokens: tuple[str, ...]) -> None:
     stream.consumers.begin(consumer, done)
 
 
+def _check_identity(request: Request, stream: Stream, config: ConsumerConfig) -> None:
+    """A source that goes on says of which stream: one that was made anew has other messages."""
+    wanted = headers.get(request.message.header, _IDENTITY)
+    if (config.direct or config.sourcing) and wanted and wanted.decode() != stream.identity:
+        raise errors.CONSUMER_STREAM_IDENTITY_MISMATCH(msg=stream.identity)
+
+
+def _for_sourcing(stream: Stream, config: ConsumerConfig) -> str:
+    """A mirror or source asks under a name that stays the same. Where messages are kept for consumers, so does its
+    consumer, and gets acknowledgements; elsewhere each beginning has its own. Returns the name."""
+    if stream.config.retention == "limits":
+        config.name = f"{config.name}-{stream.engine.unique(_NAME_LETTERS)}"
+        return config.name
+    config.direct = False
+    config.durable_name = config.name
+    config.ack_policy, config.max_ack_pending, config.max_deliver = "all", -1, 0
+    config.inactive_threshold = 0
+    known = stream.consumers.get(config.name)
+    if known is None:
+        config.deliver_policy, config.opt_start_seq, config.opt_start_time = "all", 0, None
+    else:
+        before = known.config
+        config.deliver_policy = before.deliver_policy
+        config.opt_start_seq, config.opt_start_time = before.opt_start_seq, before.opt_start_time
+    return config.name
+
+
 def _answer(
     request: Request, consumer: Consumer, fields: dict[str, Any], error: OSError | None
 ) -> None:
@@ -92,7 +123,10 @@ def _answer(
     now_ns = consumer.engine.now_ns()
     if consumer.paused(now_ns):
         events.paused(consumer, now_ns)
-    request.respond(fields)
+    header = b""
+    if consumer.config.direct or consumer.config.sourcing:
+        header = headers.build({_IDENTITY: consumer.stream.identity.encode()})
+    request.respond(fields, header)
 
 
 def _complete(
@@ -178,7 +212,7 @@ def _offset(request: Request) -> int:
 
 def _names(request: Request) -> None:
     offset = _offset(request)
-    names = [consumer.name for consumer in request.stream().consumers]
+    names = [consumer.name for consumer in request.stream().consumers.public()]
     offset = min(offset, len(names))
     request.respond(
         {
@@ -192,7 +226,7 @@ def _names(request: Request) -> None:
 
 def _list(request: Request) -> None:
     offset = _offset(request)
-    consumers = request.stream().consumers
+    consumers = request.stream().consumers.public()
     offset = min(offset, len(consumers))
     page = [
         info(consumer, listed=True) for consumer in islice(consumers, offset, offset + _LIST_PAGE)

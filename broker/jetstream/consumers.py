@@ -44,7 +44,7 @@ class _Both:
 
 
 class Consumers:
-    """``len`` is the number of consumers; iteration is in the order of their names."""
+    """``len`` is the number of those that are shown; iteration is over all, in the order of their names."""
 
     def __init__(self, stream: "Stream") -> None:
         self._stream = stream
@@ -55,10 +55,14 @@ class Consumers:
         self._sweep_at = 0
 
     def __len__(self) -> int:
-        return len(self._by_name)
+        return sum(not consumer.config.direct for consumer in self._by_name.values())
 
     def __iter__(self) -> Iterator[Consumer]:
         return iter([self._by_name[name] for name in sorted(self._by_name)])
+
+    def public(self) -> list[Consumer]:
+        """Those that are shown: without the consumers of mirrors and sources, which come and go."""
+        return [consumer for consumer in self if not consumer.config.direct]
 
     def get(self, name: str) -> Consumer | None:
         return self._by_name.get(name)

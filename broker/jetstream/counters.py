@@ -114,4 +114,10 @@ def _difference(draft: "Draft", origin: bytes, sources: dict[str, dict[str, str]
 
 
 def _replaced(header: bytes, name: bytes, value: bytes) -> bytes:
-    return headers.with_field(headers.without(header, name), name, value)
+    """In its place; at the end when it isn't there."""
+    lines = header.split(b"\r\n")
+    if headers.get(header, name) is None:
+        return headers.with_field(header, name, value)
+    at = next(i for i, line in enumerate(lines) if line.startswith(name + b":"))
+    lines[at] = name + b": " + value
+    return b"\r\n".join(lines)

@@ -33,6 +33,9 @@ class Feature:
     def removed(self, seq: int, subject: bytes, reason: str) -> None:
         """A message is gone: "limit", "MaxAge", "Purge", "Remove" or "acked"."""
 
+    def purged(self) -> None:
+        """All messages before some sequence are gone, without a word about each."""
+
     def info(self) -> dict[str, Any]:
         """What it adds to the stream's info."""
         return {}

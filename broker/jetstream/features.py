@@ -4,8 +4,10 @@ from typing import Final
 
 from broker.jetstream.direct import DirectGet, MirrorDirectGet
 from broker.jetstream.feature import Feature
+from broker.jetstream.mirror import Mirror
 from broker.jetstream.republish import Republish
 from broker.jetstream.schedules import Schedules
+from broker.jetstream.sources import Sources
 from broker.jetstream.ttl import Expiry
 
 FEATURES: Final[tuple[type[Feature], ...]] = (
@@ -14,4 +16,6 @@ FEATURES: Final[tuple[type[Feature], ...]] = (
     Republish,
     Expiry,
     Schedules,
+    Mirror,
+    Sources,
 )

@@ -29,8 +29,8 @@ class Draft:
     """A message with headers on its way into a stream; checks may change it."""
 
     __slots__ = (
-        "ack_extra", "expires_ns", "fields", "header", "mark", "msg_id", "payload", "reply", "rollup", "sourced",
-        "subject",
+        "ack_extra", "expires_ns", "fields", "header", "mark", "msg_id", "payload", "reply", "rollup", "seq", "sourced",
+        "subject", "time_ns",
     )  # fmt: skip
 
     def __init__(self, message: Message, subject: bytes, fields: dict[bytes, bytes]) -> None:
@@ -46,6 +46,8 @@ class Draft:
         self.mark = 0
         #: From another stream or of the server's own: what only clients may not do is allowed.
         self.sourced = False
+        #: Of a mirrored message: kept as they are. 0 = the next one, now.
+        self.seq = self.time_ns = 0
         #: What stands after ``"seq":7`` in the answer.
         self.ack_extra = b""
 
@@ -269,17 +271,28 @@ class Intake:
         draft.sourced = True
         return self.take(draft)
 
+    def store_copy(
+        self, subject: bytes, header: bytes, payload: bytes, seq: int, time_ns: int
+    ) -> None:
+        """A mirrored message, under its own sequence and time. Raises ApiError, StoreFailed."""
+        subject = self.stored_as(subject)
+        draft = Draft(Message(subject, b"", header, payload), subject, fields_of(header))
+        draft.sourced = True
+        draft.seq, draft.time_ns = seq, time_ns
+        self.take(draft)
+
     def store(self, draft: Draft) -> int:
         """Stage what passed the checks of its headers; returns its sequence. Raises ApiError, StoreFailed."""
         stream, subject = self._stream, draft.subject
         if self.unwanted(subject, len(draft.header), len(draft.payload), draft.rollup):
-            seq = self._skip(subject)
+            seq = self._skip(subject, draft.seq)
         else:
             if draft.fields:
                 ttl.apply(stream, draft)
             seq = stream.append(
-                subject, draft.header, draft.payload, expires_ns=draft.expires_ns, mark=draft.mark
-            )
+                subject, draft.header, draft.payload, time_ns=draft.time_ns, seq=draft.seq,
+                expires_ns=draft.expires_ns, mark=draft.mark,
+            )  # fmt: skip
         stream.last_msg_id = draft.msg_id
         if draft.msg_id:
             stream.duplicates.add(draft.msg_id, seq, stream.store.index.last_time_ns)
@@ -328,10 +341,10 @@ class Intake:
             if index.bytes + more > config.max_bytes and goes < more:
                 raise errors.STREAM_STORE_FAILED(err="maximum bytes exceeded")
 
-    def _skip(self, subject: bytes) -> int:
+    def _skip(self, subject: bytes, seq: int = 0) -> int:
         """A sequence that stays empty."""
         stream = self._stream
-        seq = stream.store.append(subject, b"", b"", stream.engine.now_ns())
+        seq = stream.store.append(subject, b"", b"", stream.engine.now_ns(), seq=seq)
         stream.store.remove(seq)
         stream.touch()
         return seq

@@ -14,12 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from broker.core.subscription import InternalSubscription
-from broker.jetstream import catalog, json_form, trim
+from broker.jetstream import catalog, json_form, times, trim
 from broker.jetstream.consumers import Consumers
 from broker.jetstream.duplicates import Duplicates
 from broker.jetstream.environment import Done, Timer
 from broker.jetstream.feature import Feature
 from broker.jetstream.features import FEATURES
+from broker.jetstream.names import short_hash
 from broker.jetstream.publish import Intake
 from broker.jetstream.republish import Republish
 from broker.jetstream.stream_config import StreamConfig
@@ -197,6 +198,11 @@ class Stream:
         """The account's limits are others now."""
         self.intake.configure()
 
+    @property
+    def identity(self) -> str:
+        """Tells it from another stream of the same name, before or after."""
+        return short_hash(times.time_text(self.created_ns))
+
     # Reading ----------------------------------------------------------------------------------------
 
     @property
@@ -258,6 +264,8 @@ class Stream:
         removed = self.store.remove_below(floor)
         if removed:
             self.consumers.purged()
+            for feature in self.features:
+                feature.purged()
         self.touch()
         return removed
 
