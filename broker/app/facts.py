@@ -21,7 +21,7 @@ _PEER_BLOCKS = {
 
 def fill(facts: Facts, config: Config, loaded_s: float) -> None:
     """At the start and after each reload; ``loaded_s`` is when ``config`` was read, Unix seconds."""
-    facts.http_host = config.http_host
+    facts.http_host = config.http_host or config.host
     facts.http_port = config.http_port
     facts.https_port = config.https_port
     facts.http_base_path = config.http_base_path

@@ -7,15 +7,16 @@ from typing import Any
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _DURATION = re.compile(r"(\d+y)?(\d+d)?(\d+h)?(\d+m)?\d+(\.\d+)?(ms|µs|ns|s)")
+_INBOX = re.compile(r"_INBOX\.[\w.*]+")
 _SERVER = re.compile(r"\bN[A-Z2-7]{55}\b")
 
 
 def shape(value: Any, hidden: frozenset[str] = frozenset()) -> Any:
-    """Objects become lists of pairs, so that order counts; keys in ``hidden`` go."""
+    """Objects become lists of pairs, so that order counts; lists are sorted, as maps give them; ``hidden`` keys go."""
     if isinstance(value, dict):
         return [(key, shape(entry, hidden)) for key, entry in value.items() if key not in hidden]
     if isinstance(value, list):
-        return [shape(entry, hidden) for entry in value]
+        return sorted((shape(entry, hidden) for entry in value), key=str)
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int | float):
@@ -24,4 +25,4 @@ def shape(value: Any, hidden: frozenset[str] = frozenset()) -> Any:
         return "time"
     if _DURATION.fullmatch(value):
         return "duration"
-    return _SERVER.sub("server id", value)
+    return _INBOX.sub("inbox", _SERVER.sub("server id", value))
