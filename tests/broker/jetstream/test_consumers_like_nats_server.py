@@ -1,4 +1,4 @@
-"""The same consumers on our broker and on nats-server, side by side: equal answers, messages, statuses and advisories."""
+"""The same consumers on our broker and on nats-server: equal answers, messages, statuses and advisories."""
 
 import asyncio
 import json
