@@ -77,7 +77,7 @@ class Delivery:
             seq = ledger.peek(end)
             if not seq:
                 break
-            message = stream.read(seq)
+            message = stream.read(seq, ahead=True)
             if message is None:
                 ledger.skip(seq)
                 self._waiting = ledger.num_pending(end)

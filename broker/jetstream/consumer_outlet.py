@@ -33,11 +33,9 @@ class Outlet:
         self, inbox: bytes, subject: bytes, reply: bytes, header: bytes, payload: bytes
     ) -> bool:
         """False when nobody took it."""
-        match = self._match
-        if match is None or inbox != self._inbox or match.stale:
-            match = self._open(inbox)
+        match = self._opened(inbox)
         if self._sub is None or (header and not match.headers):
-            self.flush()
+            self._hand_over()
             return match.deliver(Message(subject, reply, header, payload), self._account.random)
         if header:
             size = len(header) + len(payload)
@@ -62,14 +60,22 @@ class Outlet:
 
     def congested(self, inbox: bytes) -> bool:
         """Whether the one client behind ``inbox`` is far behind; several are left to their own limits."""
-        sub = _only(self._account.sublist.match(inbox))
-        if sub is None:
+        self._opened(inbox)
+        if self._client is None:
             return False
-        outbound = sub.client.outbound
+        outbound = self._client.outbound
         return outbound.pending_bytes > min(_CONGESTED_BYTES, outbound.limit // 4)
 
+    def listens(self, inbox: bytes) -> bool:
+        """Whether anybody receives what is sent there."""
+        return self._opened(inbox).interest
+
     def flush(self) -> None:
-        """Hand over what waits, and account for it."""
+        """Hand over what waits; who listens is looked up anew next time."""
+        self._hand_over()
+        self._match = None
+
+    def _hand_over(self) -> None:
         lines = self._lines
         if not lines:
             return
@@ -93,8 +99,11 @@ class Outlet:
         if outbound.pending_bytes > outbound.stall_limit:
             server.over(outbound, None)
 
-    def _open(self, inbox: bytes) -> Match:
-        self.flush()
+    def _opened(self, inbox: bytes) -> Match:
+        match = self._match
+        if match is not None and inbox == self._inbox and not match.stale:
+            return match
+        self._hand_over()
         match = self._account.sublist.match(inbox)
         self._inbox, self._match = inbox, match
         self._sub = _only(match)
@@ -106,4 +115,5 @@ def _only(match: Match) -> ClientSubscription | None:
     """The one plain subscription that receives all of it; None when there is none, or more is to be done."""
     if match.extra or match.queues or len(match.direct) != 1:
         return None
-    return match.direct[0]
+    sub = match.direct[0]
+    return sub if sub.imported is None else None

@@ -43,10 +43,8 @@ class Pull:
 
     def __init__(self, consumer: "Consumer") -> None:
         self._consumer = consumer
-        account = consumer.stream.account
-        self.requests = Requests(
-            consumer.config.max_waiting, consumer.outlet.tell, account.has_interest
-        )
+        outlet = consumer.outlet
+        self.requests = Requests(consumer.config.max_waiting, outlet.tell, outlet.listens)
         self.requests.by_priority = consumer.config.priority_policy == "prioritized"
         self.requests.last_ns = consumer.engine.now_ns()
         self.pin = ""

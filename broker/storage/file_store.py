@@ -35,6 +35,8 @@ _REWRITE_SHARE = 0.5
 _REWRITE_SHARE_OF_FULL = 1 / 256
 #: Sealed segments whose files stay open for reading.
 _OPEN_MAX = 8
+#: Whoever reads one message after the other reads so much at once.
+_AHEAD_BYTES = 128 * 1024
 
 
 @dataclass(slots=True)
@@ -105,6 +107,8 @@ class FileStore:
         self._erasures_synced: list[int] = []
         self._erasures: list[int] = []
         self._maintaining: Job | None = None
+        #: What was read ahead last: of which generation of which segment, from where on, the bytes.
+        self._ahead: tuple[tuple[int, int], int, bytes] = (-1, -1), 0, b""
         #: Segments from which something was removed since they were last looked at.
         self._touched: set[int] = {segment.head.segment_id for segment in found.segments}
         self._committed_seq = self.index.last_seq
@@ -285,7 +289,7 @@ class FileStore:
 
     # Reading -----------------------------------------------------------------------------------
 
-    def read(self, seq: int) -> Message | None:
+    def read(self, seq: int, *, ahead: bool = False) -> Message | None:
         found = self.index.find(seq)
         if found is None:
             return None
@@ -294,15 +298,28 @@ class FileStore:
             return staged
         table, row = found
         segment = self._by_table[id(table)]
-        offset = table.offsets[row]
-        if not segment.is_open:
-            self._open_for_reading(segment)
-        data = segment.file().read_at(table.sizes[row] + RECORD_EXTRA_BYTES, offset)
-        record = decode_record(data, 0, segment.head.salt)
+        offset, length = table.offsets[row], table.sizes[row] + RECORD_EXTRA_BYTES
+        salt = segment.head.salt
+        known, start, data = self._ahead
+        record = None
+        if known == (segment.head.segment_id, segment.head.generation) and start <= offset:
+            record = decode_record(data, offset - start, salt, start)
+        if record is None or record.seq != seq:
+            start, data = offset, self._read_from(segment, offset, length, ahead)
+            record = decode_record(data, 0, salt, start)
         if record is None or record.seq != seq:
             raise DamagedMessage(f"{segment.path}: message {seq} at byte {offset} is damaged")
-        subject, header, payload = record.parts(data)
+        subject, header, payload = record.parts(data, start)
         return Message(seq, record.time_ns, subject, header, payload)
+
+    def _read_from(self, segment: Segment, offset: int, length: int, ahead: bool) -> bytes:
+        if not segment.is_open:
+            self._open_for_reading(segment)
+        if not ahead:
+            return segment.file().read_at(length, offset)
+        data = segment.file().read_at(max(length, _AHEAD_BYTES), offset)
+        self._ahead = (segment.head.segment_id, segment.head.generation), offset, data
+        return data
 
     def _open_for_reading(self, segment: Segment) -> None:
         """Keep few files open; those in use by a job are the last ones or the job's own."""

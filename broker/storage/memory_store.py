@@ -71,7 +71,7 @@ class MemoryStore:
                 self.index.drop_table(table)
         return removed
 
-    def read(self, seq: int) -> Message | None:
+    def read(self, seq: int, *, ahead: bool = False) -> Message | None:
         return self._messages.get(seq)
 
     def stored_size(self, subject: bytes, header: bytes, payload: bytes) -> int:

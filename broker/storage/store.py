@@ -70,8 +70,8 @@ class StreamStore(Protocol):
     def remove_below(self, floor: int) -> int:
         """Stage the deletion of all below ``floor``; the next sequence is at least ``floor``. Returns how many."""
 
-    def read(self, seq: int) -> Message | None:
-        """None when there is no such message. Raises DamagedMessage."""
+    def read(self, seq: int, *, ahead: bool = False) -> Message | None:
+        """None when there is no such message; ``ahead``: those after it will be read next. Raises DamagedMessage."""
 
     def stored_size(self, subject: bytes, header: bytes, payload: bytes) -> int:
         """What it counts in ``index.bytes``, max_bytes and the account's limits."""
