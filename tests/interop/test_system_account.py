@@ -47,7 +47,8 @@ REQUESTS = [
     ("sys", ME + "CONNZ", '{"AUTH":true,"subscriptions":true,"tags":["blue"],"unknown":{}}'),
     ("sys", ME + "CONNZ", '{"acc":"NONE"}'), ("sys", ME + "CONNZ", '{"user":"a","auth":true}'),
     ("sys", ME + "SUBSZ", '{"test":"a.*"}'), ("sys", ME + "ROUTEZ", ""), ("sys", ME + "GATEWAYZ", ""),
-    ("sys", ME + "LEAFZ", ""), ("sys", ME + "ACCOUNTZ", '{"account":"NONE"}'), ("sys", ME + "ACCOUNTZ", '{"account":"A"}'),
+    ("sys", ME + "LEAFZ", ""), ("sys", ME + "ACCOUNTZ", '{"account":"NONE"}'),
+    ("sys", ME + "ACCOUNTZ", '{"account":"A"}'),
     ("sys", ME + "JSZ", ""), ("sys", ME + "HEALTHZ", '{"stream":"s"}'), ("sys", ME + "RAFTZ", ""),
     ("sys", ME + "HEALTHZ", '{"consumer":"c","details":true}'), ("sys", ME + "PROFILEZ", ""),
     ("sys", ME + "PROFILEZ", '{"name":"cpu"}'), ("sys", ME + "PROFILEZ", '{"name":"none"}'),
@@ -56,7 +57,8 @@ REQUESTS = [
     ("sys", "$SYS.REQ.ACCOUNT.NONE.SUBSZ", ""), ("sys", "$SYS.REQ.ACCOUNT.A.LEAFZ", ""),
     ("sys", "$SYS.REQ.ACCOUNT.A.JSZ", ""), ("sys", "$SYS.REQ.ACCOUNT.A.INFO", ""),
     ("sys", "$SYS.REQ.ACCOUNT.NONE.INFO", ""), ("sys", "$SYS.REQ.ACCOUNT.A.STATZ", ""),
-    ("sys", "$SYS.REQ.ACCOUNT.A.CONNS", ""), ("sys", "$SYS.REQ.ACCOUNT.PING.STATZ", '{"accounts":["B"],"include_unused":true}'),
+    ("sys", "$SYS.REQ.ACCOUNT.A.CONNS", ""),
+    ("sys", "$SYS.REQ.ACCOUNT.PING.STATZ", '{"accounts":["B"],"include_unused":true}'),
     ("sys", "$SYS.REQ.ACCOUNT.NSUBS", '{"acc":"A","subject":"q"}'), ("sys", "$SYS.DEBUG.SUBSCRIBERS", "q"),
     ("sys", "$SYS.REQ.USER.INFO", ""), ("a", "$SYS.REQ.USER.INFO", ""), ("p", "$SYS.REQ.USER.INFO", ""),
     ("a", "$SYS.REQ.SERVER.PING.CONNZ", ""), ("a", "$SYS.REQ.ACCOUNT.PING.CONNZ", '{"auth":true}'),
@@ -65,7 +67,8 @@ REQUESTS = [
 #: Nobody answers these, or nobody is there.
 UNANSWERED = [
     ("sys", ME + "CONNZ", '{"server_name":"other"}'), ("sys", ME + "VARZ", '{"exact_match":true,"server_name":"twi"}'),
-    ("sys", ME + "VARZ", '{"tags":["blue","red"]}'), ("sys", ME + "KICK", ""), ("sys", "$SYS.REQ.ACCOUNT.NONE.STATZ", ""),
+    ("sys", ME + "VARZ", '{"tags":["blue","red"]}'), ("sys", ME + "KICK", ""),
+    ("sys", "$SYS.REQ.ACCOUNT.NONE.STATZ", ""),
     ("a", "$SYS.REQ.SERVER.PING.VARZ", ""), ("a", "$SYS.REQ.ACCOUNT.B.CONNZ", ""), ("a", "$SYS.DEBUG.SUBSCRIBERS", "q"),
 ]  # fmt: skip
 
