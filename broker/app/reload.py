@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING
 
 from broker.app import build, logs
 from broker.config.errors import ConfigError
 from broker.config.load import load
 from broker.config.options import Config
-from broker.core.auth import Refusal
+from broker.core.auth import Answer, Refusal
+from broker.core.client import Client
 from broker.core.server import Server
 from broker.net.connection import Connection
 from broker.protocol import errors
@@ -96,14 +98,17 @@ def _replace_users(server: Server, config: Config) -> None:
     """Clients that would not be let in any more are closed, the others get their new rights."""
     build.add_accounts(server, config)
     authenticator = build.authenticator(server, config)
+    authenticator.inherit(server.authenticator)
     server.authenticator = authenticator
     for client in tuple(server.clients.values()):
         if not client.connected:
             continue
         answer = authenticator.recheck(client.options, client.peer)
-        if isinstance(answer, Refusal):
-            server.close_client(
-                client, Reason.AUTHENTICATION_FAILURE, errors.AUTHORIZATION_VIOLATION
-            )
-        else:
-            server.register(client, answer)
+        server.resolve(client, answer, partial(_renew, server, client))
+
+
+def _renew(server: Server, client: Client, answer: Answer) -> None:
+    if isinstance(answer, Refusal):
+        server.close_client(client, Reason.AUTHENTICATION_FAILURE, errors.AUTHORIZATION_VIOLATION)
+    else:
+        server.register(client, answer)

@@ -2,9 +2,10 @@
 
 Authenticators (``operator_auth`` for JWTs, ``static_auth`` for users of the config file) implement
 ``Authenticator``; ``Client`` calls it once per CONNECT and turns the answer into wire and statistics.
-Everything here is decided without I/O.
+Everything here is decided without I/O; what takes long is handed back as ``Checking``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -97,6 +98,17 @@ class Refusal:
     details: dict[str, str] = field(default_factory=dict)
 
 
+Answer = Grant | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Checking:
+    """An answer that takes work: ``work`` may run in another thread, ``answer`` of its result may not."""
+
+    work: Callable[[], bool]
+    answer: Callable[[bool], Answer]
+
+
 class Authenticator(Protocol):
     """Decides on CONNECT."""
 
@@ -106,4 +118,4 @@ class Authenticator(Protocol):
 
     def authenticate(
         self, options: "ConnectOptions", peer: Peer, now_s: float
-    ) -> Grant | Refusal: ...
+    ) -> Answer | Checking: ...

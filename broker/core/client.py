@@ -51,7 +51,7 @@ class Client:
         "first_pong_sent", "grant", "headers", "hides", "in_bytes", "in_msgs", "last_activity_s",
         "max_payload", "max_subs", "options", "outbound", "peer",
         "permissions", "ping_due_s", "ping_sent_s", "pings_out", "reason", "replies", "rtt_s",
-        "server", "stalls", "start_s", "stop_s", "subs", "tail", "tail_needs", "takes_direct",
+        "server", "stalls", "start_s", "stop_s", "subs", "suspended", "tail", "tail_needs", "takes_direct",
         "takes_shortcut", "wire", "write_due_s",
     )  # fmt: skip
 
@@ -77,6 +77,8 @@ class Client:
         self.connected = False
         self.first_pong_sent = False
         self.closed = False
+        #: Who it is is being looked at; what it sends meanwhile waits in ``tail``.
+        self.suspended = False
         self.reason = ""
         self.subs: dict[bytes, ClientSubscription] = {}
         self.max_payload = options.max_payload
@@ -118,9 +120,22 @@ class Client:
 
     def receive(self, block: memoryview | bytes) -> None:
         """Bytes from the peer; everything that follows from them has been queued when this returns."""
-        if not self.closed:
+        if self.suspended:
+            self.tail = bytes(self.tail) + bytes(block)
+        elif not self.closed:
             self.last_activity_s = self.server.clock.wall_s()
             receive.receive(self, block)
+
+    def suspend(self) -> None:
+        """Whatever comes waits, until ``resume``."""
+        self.suspended = True
+        self.wire.hold()
+
+    def resume(self) -> None:
+        self.suspended = False
+        self.wire.release()
+        if self.tail:
+            self.receive(b"")
 
     def operate(self, kind: int, arguments: bytes) -> None:
         """One operation other than a publish."""

@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from broker.core.auth import Grant, Peer, Refusal
+from broker.core.auth import Answer, Checking, Grant, Peer, Refusal
 from broker.protocol import encoder, errors, ops
 from broker.protocol.errors import Reason
 
@@ -67,12 +67,16 @@ def connect(client: "Client", raw: bytes) -> None:
     client.rtt_s = max(client.server.clock.wall_s() - client.start_s, 1e-6)
     client.options = options = _with_cookies(options, client.peer)
     client.headers = options.headers and not client.server.options.no_header_support
-    if not _authenticate(client) or not _agrees(client):
+    client.server.resolve(client, _ask(client), lambda answer: _admit(client, answer, first))
+
+
+def _admit(client: "Client", answer: Answer, first: bool) -> None:
+    if not _settle(client, answer) or not _agrees(client):
         return
     client.server.start_pings(client)
     if first:
         client.server.connected(client)
-    if options.verbose:
+    if client.options.verbose:
         client.send(encoder.OK)
 
 
@@ -85,7 +89,10 @@ def _with_cookies(options: ops.ConnectOptions, peer: Peer) -> ops.ConnectOptions
 
 def without_connect(client: "Client") -> bool:
     """The peer begins without CONNECT where it must say who it is; some authenticators know a user for that."""
-    if _authenticate(client):
+    answer = _ask(client)
+    if isinstance(answer, Checking):  # a password that wasn't given
+        answer = answer.answer(False)
+    if _settle(client, answer):
         client.connected = True
         client.server.start_pings(client)
         client.server.connected(client)
@@ -100,17 +107,18 @@ def is_json_object(raw: bytes) -> bool:
         return False
 
 
-def _authenticate(client: "Client") -> bool:
+def _ask(client: "Client") -> Answer | Checking:
     server = client.server
-    authenticator = server.authenticator
-    if authenticator is None:
-        answer: Grant | Refusal = Grant(server.global_account, "")
-    else:
-        answer = authenticator.authenticate(client.options, client.peer, server.clock.wall_s())
+    if server.authenticator is None:
+        return Grant(server.global_account, "")
+    return server.authenticator.authenticate(client.options, client.peer, server.clock.wall_s())
+
+
+def _settle(client: "Client", answer: Answer) -> bool:
     if isinstance(answer, Refusal):
-        server.refuse(client, answer)
+        client.server.refuse(client, answer)
         return False
-    return server.register(client, answer)
+    return client.server.register(client, answer)
 
 
 def _agrees(client: "Client") -> bool:

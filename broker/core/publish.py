@@ -45,6 +45,9 @@ def one_operation(client: "Client", data: bytes, pos: int) -> int:
     if kind in (ops.PUB, ops.HPUB):
         return _publish(client, data, pos, end + 1, kind, arguments)
     client.operate(kind, arguments)
+    if client.suspended:
+        client.tail = data[end + 1 :]
+        return -1
     return -1 if client.closed else end + 1
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from broker import NATS_VERSION
 from broker.core import handshake
 from broker.core.account import GLOBAL_ACCOUNT, Account
-from broker.core.auth import Authenticator, ConnectionType, Grant, Peer, Refusal
+from broker.core.auth import Answer, Authenticator, Checking, ConnectionType, Grant, Peer, Refusal
 from broker.core.client import Client, Wire
 from broker.core.clock import Clock, SystemClock, system_random
 from broker.core.closed import ClosedClient, closed_client
@@ -74,6 +74,8 @@ class Server:
         self.stopping = False
         #: Calls back after so many seconds.
         self.later: Callable[[float, Callable[[], None]], object] = _never
+        #: Runs the first in another thread, then the second with its answer in this one.
+        self.work: Callable[[Callable[[], bool], Callable[[bool], None]], None] = _at_once
         self.on_connect: list[Callable[[Client], None]] = []
         self.on_disconnect: list[Callable[[Client], None]] = []
         self.on_auth_refused: list[Callable[[Client, Refusal], None]] = []
@@ -206,6 +208,22 @@ class Server:
         if client.at_subscription_limit:
             self._limit(client, Reason.MAX_SUBSCRIPTIONS, errors.MAX_SUBSCRIPTIONS)
         return not client.closed
+
+    def resolve(
+        self, client: Client, answer: Answer | Checking, then: Callable[[Answer], None]
+    ) -> None:
+        """``then`` with the answer; where that takes work, nothing else of the client is done until it is there."""
+        if not isinstance(answer, Checking):
+            then(answer)
+            return
+        client.suspend()
+
+        def checked(right: bool) -> None:
+            if not client.closed:
+                then(answer.answer(right))
+                client.resume()
+
+        self.work(lambda: not client.closed and answer.work(), checked)
 
     def refuse(self, client: Client, refusal: Refusal) -> None:
         self.stats.auth_refused += 1
@@ -407,3 +425,7 @@ def _ignore(_due_s: float) -> None:
 
 def _never(_seconds: float, _callback: Callable[[], None]) -> None:
     """Stands in until a network end is there."""
+
+
+def _at_once(job: Callable[[], bool], done: Callable[[bool], None]) -> None:
+    done(job())

@@ -6,14 +6,12 @@ Source   nats-server ``auth.go`` (processClientOrLeafAuthentication), in its ord
 
 import base64
 import binascii
-import hashlib
 import hmac
-import re
-import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from broker.core.auth import Grant, Peer, Refusal
+from broker.core.auth import Answer, Checking, Grant, Peer, Refusal
+from broker.core.passwords import Passwords
 
 if TYPE_CHECKING:
     from broker.core.account import Account
@@ -22,11 +20,6 @@ if TYPE_CHECKING:
 
 #: As connz shows a client that came with a token.
 TOKEN_USER: Final = "[REDACTED]"  # noqa: S105 — what is shown instead of one
-_BCRYPT: Final = re.compile(r"\$2[abxy]\$[0-9]{2}\$.*", re.DOTALL)
-#: bcrypt looks at no more of a password.
-_BCRYPT_BYTES: Final = 72
-#: Passwords known to match their hash, so that a reconnecting crowd doesn't pay for bcrypt each time.
-_KNOWN_MAX: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +72,23 @@ class StaticAuthenticator:
         self.rules = rules
         self._anonymous = anonymous
         self._users = {user.name: user for user in rules.users}
-        self._passwords = _Passwords()
+        self._passwords = Passwords()
         self.nonce_required = any(user.is_nkey for user in rules.users)
         self.auth_required = bool(rules.users or (rules.login and rules.login.wanted))
+
+    def inherit(self, before: object) -> None:
+        """What the authenticator before this one found right still is."""
+        if isinstance(before, StaticAuthenticator):
+            self._passwords = before._passwords
 
     @property
     def announces_auth(self) -> bool:
         """Whether INFO says auth_required: not where clients without credentials become a user."""
         return self.auth_required and not self.rules.no_auth_user
 
-    def authenticate(self, options: "ConnectOptions", peer: Peer, now_s: float) -> Grant | Refusal:
+    def authenticate(
+        self, options: "ConnectOptions", peer: Peer, now_s: float
+    ) -> Answer | Checking:
         websocket = self.rules.websocket
         if peer.connection_type == "WEBSOCKET" and websocket is not None and websocket.wanted:
             return self._login(options, websocket)
@@ -99,7 +99,7 @@ class StaticAuthenticator:
         assert self.rules.login is not None  # auth_required says so
         return self._login(options, self.rules.login)
 
-    def recheck(self, options: "ConnectOptions", peer: Peer) -> Grant | Refusal:
+    def recheck(self, options: "ConnectOptions", peer: Peer) -> Answer | Checking:
         """For a client that is in already, after the rules changed: an nkey's signature was checked when it came."""
         user = self._users.get(options.nkey) if options.nkey else None
         if user is not None and user.is_nkey:
@@ -108,7 +108,7 @@ class StaticAuthenticator:
 
     # Users ------------------------------------------------------------------------------------------
 
-    def _one_of_users(self, options: "ConnectOptions", peer: Peer) -> Grant | Refusal:
+    def _one_of_users(self, options: "ConnectOptions", peer: Peer) -> Answer | Checking:
         if options.nkey:
             return self._by_nkey(options, peer)
         if self.rules.certificate_maps:
@@ -118,9 +118,13 @@ class StaticAuthenticator:
         user = self._users.get(options.user)
         if user is None or user.is_nkey:
             return Refusal("unknown user", user=options.user)
-        if not self._passwords.match(user.password, options.password):
-            return Refusal("wrong password", user=options.user)
-        return _admit(user, peer)
+        return self._passwords.check(
+            user.password,
+            options.password,
+            lambda right: (
+                _admit(user, peer) if right else Refusal("wrong password", user=options.user)
+            ),
+        )
 
     def _by_nkey(self, options: "ConnectOptions", peer: Peer) -> Grant | Refusal:
         user = self._users.get(options.nkey)
@@ -148,15 +152,17 @@ class StaticAuthenticator:
 
     # One login --------------------------------------------------------------------------------------
 
-    def _login(self, options: "ConnectOptions", login: Login) -> Grant | Refusal:
+    def _login(self, options: "ConnectOptions", login: Login) -> Answer | Checking:
         if login.token:
-            if self._passwords.match(login.token, options.auth_token):
-                return _grant(login.account, TOKEN_USER, login.permissions)
-            return Refusal("wrong token" if options.auth_token else "no token")
-        same_user = hmac.compare_digest(login.user.encode(), options.user.encode())
-        if same_user and self._passwords.match(login.password, options.password):
-            return _grant(login.account, login.user, login.permissions)
-        return Refusal("wrong user or password", user=options.user)
+            problem = Refusal("wrong token" if options.auth_token else "no token")
+            user, configured, given = TOKEN_USER, login.token, options.auth_token
+        else:
+            problem = Refusal("wrong user or password", user=options.user)
+            user, configured, given = login.user, login.password, options.password
+            if not hmac.compare_digest(login.user.encode(), options.user.encode()):
+                return problem
+        grant = _grant(login.account, user, login.permissions)
+        return self._passwords.check(configured, given, lambda right: grant if right else problem)
 
 
 def _admit(user: StaticUser, peer: Peer) -> Grant | Refusal:
@@ -185,44 +191,3 @@ def signed(nkey: str, nonce: bytes, signature: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return nkeys.verify(nkey, nonce, raw)
-
-
-def bcrypted(password: str) -> bool:
-    """True for a configured password that is a bcrypt hash."""
-    return _BCRYPT.fullmatch(password) is not None
-
-
-class _Passwords:
-    """Compares what was configured with what came, in constant time; bcrypt's answers are remembered when right."""
-
-    __slots__ = ("_key", "_known")
-
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
-        self._known: set[bytes] = set()
-
-    def match(self, configured: str, given: str) -> bool:
-        if not bcrypted(configured):
-            return hmac.compare_digest(configured.encode(), given.encode("utf-8", "replace"))
-        mark = self._mark(configured, given)
-        if mark in self._known:
-            return True
-        if not _check_bcrypt(configured, given):
-            return False
-        if len(self._known) >= _KNOWN_MAX:
-            self._known.clear()
-        self._known.add(mark)
-        return True
-
-    def _mark(self, configured: str, given: str) -> bytes:
-        text = configured.encode() + b"\0" + given.encode("utf-8", "replace")
-        return hashlib.blake2b(text, key=self._key, digest_size=32).digest()
-
-
-def _check_bcrypt(configured: str, given: str) -> bool:
-    import bcrypt
-
-    try:
-        return bcrypt.checkpw(given.encode("utf-8", "replace")[:_BCRYPT_BYTES], configured.encode())
-    except ValueError:  # a hash that is none
-        return False

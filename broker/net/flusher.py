@@ -4,6 +4,7 @@ import asyncio
 
 from broker.core.server import Server
 from broker.core.timers import GRANULARITY_S
+from broker.net.worker import Worker
 
 
 class Flusher:
@@ -15,10 +16,13 @@ class Flusher:
         self._timer: asyncio.TimerHandle | None = None
         server.wake = self._wake
         server.rearm = self._rearm
+        self._worker = Worker(loop)
         server.later = loop.call_later
+        server.work = self._worker.run
 
     def stop(self) -> None:
         """Nothing is driven any more; what is marked stays unwritten."""
+        self._worker.stop()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -67,10 +67,16 @@ class Wired:
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.server.later = lambda seconds, callback: self.timers.append((seconds, callback))
 
-    def connect(self, connect: bytes = CONNECT) -> MemoryWire:
-        """A client past INFO and its own CONNECT; nothing written is left over."""
+    def open(self) -> MemoryWire:
+        """A client past INFO."""
         wire = MemoryWire()
         wire.client = self.server.accept(Peer("127.0.0.1", 1), wire)
+        self.take(wire)
+        return wire
+
+    def connect(self, connect: bytes = CONNECT) -> MemoryWire:
+        """A client past INFO and its own CONNECT; nothing written is left over."""
+        wire = self.open()
         self.send(wire, connect)
         self.take(wire)
         return wire

@@ -1,12 +1,14 @@
 """Who is let in by what the configuration names, in nats-server's order: nkey, certificate, user, token."""
 
 import base64
+from collections.abc import Callable
 
 import bcrypt
 import pytest
 
-from broker.core.auth import ConnectionType, Grant, Peer, Refusal
+from broker.core.auth import Answer, Checking, ConnectionType, Grant, Peer, Refusal
 from broker.core.options import ServerOptions
+from broker.core.passwords import bcrypted
 from broker.core.permissions import Permissions
 from broker.core.server import Server
 from broker.core.static_auth import (
@@ -14,11 +16,11 @@ from broker.core.static_auth import (
     StaticAuthenticator,
     StaticRules,
     StaticUser,
-    bcrypted,
     signed,
 )
 from broker.identity.nkeys import KeyPair
 from broker.protocol.ops import ConnectOptions
+from tests.support.wire import Wired
 
 NONCE = b"abcdefghijklmno"
 HASH = bcrypt.hashpw(b"s3cret", bcrypt.gensalt(4)).decode()
@@ -41,11 +43,15 @@ def peer(kind: ConnectionType = "STANDARD", *names: str) -> Peer:
     return Peer("127.0.0.1", 1, kind, NONCE, certificate_names=names)
 
 
+def decided(answer: Answer | Checking) -> Answer:
+    return answer.answer(answer.work()) if isinstance(answer, Checking) else answer
+
+
 def ask(
     rules: StaticRules, options: ConnectOptions, who: Peer | None = None
 ) -> tuple[str, str] | str:
     """Account and user of a grant, the reason of a refusal."""
-    answer = StaticAuthenticator(rules, ANYBODYS).authenticate(options, who or peer(), 0.0)
+    answer = decided(StaticAuthenticator(rules, ANYBODYS).authenticate(options, who or peer(), 0.0))
     if isinstance(answer, Refusal):
         assert answer.error == "Authorization Violation"
         return answer.reason
@@ -82,8 +88,12 @@ def test_a_hash_is_worked_out_once() -> None:
     authenticator = StaticAuthenticator(StaticRules(USERS), ANYBODYS)
     for password, granted in (("s3cret", True), ("other", False), ("s3cret", True)):
         options = ConnectOptions(user="hashed", password=password)
-        answer = authenticator.authenticate(options, peer(), 0.0)
+        answer = decided(authenticator.authenticate(options, peer(), 0.0))
         assert isinstance(answer, Grant) is granted
+    known = authenticator.authenticate(
+        ConnectOptions(user="hashed", password="s3cret"), peer(), 0.0
+    )
+    assert isinstance(known, Grant), "a password found right isn't hashed again"
 
 
 def test_permissions_and_account_limits_go_along() -> None:
@@ -189,3 +199,30 @@ def test_a_reload_asks_anew_but_not_for_a_signature() -> None:
     assert isinstance(after.recheck(ConnectOptions(nkey=KEY.public), peer()), Refusal)
     kept = ConnectOptions(user="plain", password="s3cret")
     assert isinstance(after.recheck(kept, peer()), Grant)
+
+
+def test_what_a_client_sends_waits_while_its_password_is_checked() -> None:
+    wired = Wired()
+    account = wired.server.add_account("ORDERS")
+    users = (StaticUser("hashed", account, HASH),)
+    wired.server.authenticator = StaticAuthenticator(StaticRules(users), account)
+    jobs: list[tuple[Callable[[], bool], Callable[[bool], None]]] = []
+    wired.server.work = lambda job, done: jobs.append((job, done))
+    told = []
+    for password in (b"s3cret", b"guess", b"left"):
+        wire = wired.open()
+        connect = (
+            b'CONNECT {"verbose":true,"user":"hashed","pass":"%b"}\r\nPING\r\nSUB a 1\r\nPUB a 2'
+            % password
+        )
+        early = wired.send(wire, connect) + wired.send(wire, b"\r\nhi\r\n")
+        job, done = jobs.pop()
+        if password == b"left":
+            assert wire.client is not None
+            wire.client.close("gone")
+        done(job())
+        told.append((early, wired.take(wire), wire.ended, wire.holds))
+    ok = b"+OK\r\nPONG\r\n+OK\r\n+OK\r\nMSG a 1 2\r\nhi\r\n"
+    assert told[0] == (b"", ok, False, 0)
+    assert told[1][:3] == (b"", b"-ERR 'Authorization Violation'\r\n", True)
+    assert told[2][:3] == (b"", b"", True)
