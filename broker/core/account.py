@@ -160,7 +160,8 @@ class Account:
         publisher: "Client | None" = None,
     ) -> bool:  # fmt: skip
         """True when somebody took it. Unlike a client's publish nothing is checked, counted in or answered."""
-        return self.deliver(Message(subject, reply, header, payload, publisher))
+        message = Message(subject, reply, header, payload, publisher)
+        return self.sublist.match_inbox(subject).deliver(message, self.random)
 
     def deliver(self, message: Message) -> bool:
         return self.sublist.match(message.subject).deliver(message, self.random)

@@ -25,6 +25,11 @@ _SWEEP = 32
 _SELECTIVE_MAX = 32
 
 
+#: Stands for a last token that no subscription names.
+_ANY_TOKEN = b"\0"
+_WILDCARDS = (b"*", b">")
+
+
 class Leaf:
     """Subscriptions with the same subject; dictionaries for their order and cheap removal."""
 
@@ -131,13 +136,15 @@ class Sublist:
     """``len`` is the number of subscriptions. ``generation`` grows with every change of them."""
 
     __slots__ = (
-        "_cache_max", "_count", "_literals", "_root", "_watched", "_weight", "cache", "cache_hits",
+        "_cache_max", "_count", "_literals", "_root", "_tails", "_watched", "_weight", "cache", "cache_hits",
         "generation", "inserts", "matches", "removes",
     )  # fmt: skip
 
     def __init__(self, cache_max: int = 1024) -> None:
         self._literals: dict[bytes, Subscription | Leaf] = {}
         self._root = Node()
+        #: Literal last tokens of filters with wildcards, and how many filters end in them.
+        self._tails: dict[bytes, int] = {}
         #: Answers by their subject; the dictionary is the same for life.
         self.cache: dict[bytes, Match] = {}
         self._cache_max = cache_max
@@ -166,12 +173,27 @@ class Sublist:
         self._remember(found)
         return found
 
+    def match_inbox(self, subject: bytes) -> Match:
+        """As ``match``, for subjects that come once each: one answer for all that differ in their last token alone.
+
+        Its ``lanes`` are another subject's.
+        """
+        if not self.is_of_family(subject):
+            return self.match(subject)
+        return self.match(subject[: subject.rfind(b".") + 1] + _ANY_TOKEN)
+
+    def is_of_family(self, subject: bytes) -> bool:
+        """True when no subscription tells it from subjects that differ in the last token alone."""
+        tail = subject[subject.rfind(b".") + 1 :]
+        return subject not in self._literals and tail not in self._tails
+
     def insert(self, sub: Subscription) -> bool:
         """False when the subject is no valid filter; then nothing changed."""
         if not is_valid_filter(sub.subject):
             return False
         if has_wildcards(sub.subject):
             self._wildcard_leaf(sub.subject).add(sub)
+            self._count_tail(sub.subject, 1)
         else:
             self._insert_literal(sub)
         self._count += 1
@@ -183,11 +205,22 @@ class Sublist:
         """The subscription must have been inserted."""
         if has_wildcards(sub.subject):
             self._remove_wildcard(sub)
+            self._count_tail(sub.subject, -1)
         else:
             self._remove_literal(sub)
         self._count -= 1
         self.removes += 1
         self.invalidate(sub.subject)
+
+    def _count_tail(self, filter_: bytes, change: int) -> None:
+        tail = filter_[filter_.rfind(b".") + 1 :]
+        if tail in _WILDCARDS:
+            return
+        count = self._tails.get(tail, 0) + change
+        if count:
+            self._tails[tail] = count
+        else:
+            del self._tails[tail]
 
     def invalidate(self, subject: bytes) -> None:
         """Forget answers that a subscription to ``subject`` is or may be part of."""

@@ -8,6 +8,7 @@ from broker.core.account import Account, JetStreamTerms
 from broker.core.message import Message
 from broker.core.subscription import Deliver, InternalSubscription
 from broker.jetstream import catalog, json_form, times
+from broker.jetstream.answers import Answers
 from broker.jetstream.stream_config import StreamConfig
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class JetStreamAccount:
         self.closed = False
         domain = engine.options.domain
         self.prefixes = (API, b"$JS.%b.API." % domain.encode()) if domain else (API,)
+        self.answers = Answers(core)
         self._api = Api(self)
         self._enabled = self.enabled
 

@@ -49,6 +49,12 @@ def read_meta(disk: Disk, directory: str, name: str = META) -> dict[str, Any]:
     return found
 
 
+def write_meta(disk: Disk, directory: str, content: dict[str, Any], name: str = META) -> None:
+    """The directory must be there."""
+    body = json.dumps(content, separators=(",", ":")).encode()
+    write_atomically(disk, directory, name, b"%08x\n%b" % (zlib.crc32(body), body))
+
+
 @dataclass(slots=True)
 class MetaJob:
     """Writes ``directory/name``; every directory on the way is made, durably."""
@@ -60,9 +66,7 @@ class MetaJob:
 
     def run(self) -> None:
         make_directory(self.disk, self.directory)
-        body = json.dumps(self.content, separators=(",", ":")).encode()
-        data = b"%08x\n%b" % (zlib.crc32(body), body)
-        write_atomically(self.disk, self.directory, self.name, data)
+        write_meta(self.disk, self.directory, self.content, self.name)
 
 
 @dataclass(slots=True)

@@ -35,11 +35,14 @@ class _Begin:
     content: dict[str, Any]
 
     def run(self) -> None:
-        account = self.account
-        if catalog.META not in self.disk.names(account.directory):
-            catalog.MetaJob(self.disk, account.directory, {"name": account.name}).run()
-        catalog.make_directory(self.disk, f"{self.directory}/{MESSAGES}")
-        catalog.MetaJob(self.disk, self.directory, self.content).run()
+        account, disk = self.account, self.disk
+        parent = f"{account.directory}/{STREAMS}"
+        if catalog.META not in disk.names(account.directory):
+            catalog.make_directory(disk, parent)
+            catalog.MetaJob(disk, account.directory, {"name": account.name}).run()
+        disk.make_dir(f"{self.directory}/{MESSAGES}")
+        catalog.write_meta(disk, self.directory, self.content)
+        disk.sync_dir(parent)
 
 
 def limits_of(account: "JetStreamAccount") -> ConfigLimits:

@@ -37,7 +37,7 @@ def open_streams(account: "JetStreamAccount") -> None:
             account.unreadable[name] = str(error)
             log.error("JetStream: stream in %s can't be opened: %s", directory, error)
     for stream in opened:
-        stream.start()
+        stream.start(recovered=True)
 
 
 def _open(account: "JetStreamAccount", directory: str) -> Stream:

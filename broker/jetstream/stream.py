@@ -91,10 +91,11 @@ class Stream:
 
     # Beginning and end ------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Takes messages from now on."""
+    def start(self, *, recovered: bool = False) -> None:
+        """Takes messages from now on. A stream that was on disk may have consumers there."""
         self._change_features(None)
-        self.consumers.load(self.engine.now_ns())
+        if recovered:
+            self.consumers.load(self.engine.now_ns())
         self.subscribe()
         self.arm_age()
 
@@ -368,9 +369,10 @@ class Stream:
         if error:
             self.intake.refuse_all([reply for reply, _text in acks], error)
         else:
-            publish = self.account.core.publish
+            answers = self.account.answers
             for reply, text in acks:
-                publish(reply, text)
+                answers.send(reply, text)
+            answers.flush()
         for callback in settled:
             callback(error)
         first, last = self._announced_seq + 1, self.store.committed_seq

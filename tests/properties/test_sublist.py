@@ -4,6 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from broker.core.match import Match
 from broker.core.sublist import Sublist
 from broker.core.subscription import InternalSubscription
 
@@ -48,7 +49,13 @@ class Sublists(RuleBasedStateMachine):
 
     @rule(subject=_literals)
     def match(self, subject: bytes) -> None:
-        found = self.sublist.match(subject)
+        self.judge(self.sublist.match(subject), subject)
+
+    @rule(subject=_literals)
+    def match_inbox(self, subject: bytes) -> None:
+        self.judge(self.sublist.match_inbox(subject), subject)
+
+    def judge(self, found: Match, subject: bytes) -> None:
         hit = [sub for sub in self.model if naive_match(sub.subject, subject)]
         assert {id(s) for s in found.plain} == {id(s) for s in hit if not s.queue}
         groups: dict[bytes, set[int]] = {}
