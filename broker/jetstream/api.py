@@ -231,6 +231,8 @@ def operations() -> dict[str, Operation]:
         api_consumers,
         api_messages,
         api_streams,
+        restore,
+        snapshot,
     )
 
     tables = (
@@ -238,6 +240,8 @@ def operations() -> dict[str, Operation]:
         api_streams.OPERATIONS,
         api_consumers.OPERATIONS,
         api_messages.OPERATIONS,
+        snapshot.OPERATIONS,
+        restore.OPERATIONS,
         api_cluster.OPERATIONS,
     )
     return {operation.name: operation for table in tables for operation in table}

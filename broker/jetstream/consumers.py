@@ -5,7 +5,7 @@ configuration, ``state`` with its record.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,13 +78,7 @@ class Consumers:
         index, end = stream.store.index, stream.end
         one_per_subject = stream.config.max_msgs_per_subject == 1
         start = start_of(config, index, end, one_per_subject)
-        directory = ""
-        record = ConsumerRecord()
-        if stream.directory and not config.mem_storage and not config.direct:
-            mark = engine.unique(_MARK_LETTERS)
-            plain = catalog.directory_name(name)
-            directory = f"{stream.directory}/consumers/{plain}.{mark}"
-            record = self._store(directory)
+        directory, record = self._new_record(name, config)
         record.reset((start.lasts[0] if start.lasts else start.seq) - 1, 0)
         consumer = Consumer(stream, name, config, engine.now_ns(), record)
         if start.lasts:
@@ -93,6 +87,28 @@ class Consumers:
         self._directories[name] = directory
         self._by_name[name] = consumer
         return consumer
+
+    def restored(
+        self, name: str, config: ConsumerConfig, fill: Callable[[ConsumerRecord], None]
+    ) -> Consumer:
+        """A consumer of a snapshot, whose record ``fill`` fills; it does nothing before ``begin``."""
+        directory, record = self._new_record(name, config)
+        fill(record)
+        stream = self._stream
+        consumer = Consumer(stream, name, config, stream.engine.now_ns(), record)
+        consumer.ledger.reconcile(stream.store.index.first_seq(), stream.end)
+        self._directories[name] = directory
+        self._by_name[name] = consumer
+        return consumer
+
+    def _new_record(self, name: str, config: ConsumerConfig) -> tuple[str, ConsumerRecord]:
+        """A directory of its own, "" for one in memory, and an empty record."""
+        stream = self._stream
+        if not stream.directory or config.mem_storage or config.direct:
+            return "", ConsumerRecord()
+        mark = stream.engine.unique(_MARK_LETTERS)
+        directory = f"{stream.directory}/consumers/{catalog.directory_name(name)}.{mark}"
+        return directory, self._store(directory)
 
     def begin(self, consumer: Consumer, done: Done) -> None:
         """A new consumer goes to disk, then it is reachable; ``done`` after that."""

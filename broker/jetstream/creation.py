@@ -113,8 +113,11 @@ def same(asked: StreamConfig, kept: StreamConfig) -> bool:
     return compared == kept
 
 
-def add(account: "JetStreamAccount", config: StreamConfig, created_ns: int) -> Stream:
-    """A new stream, empty. It takes messages at once; they are committed after its description."""
+def add(
+    account: "JetStreamAccount", config: StreamConfig, created_ns: int, *, restoring: bool = False
+) -> Stream:
+    """A new stream, empty. Unless it's to be filled from a snapshot first, it takes messages at once; they are
+    committed after its description."""
     engine = account.engine
     store: StreamStore
     directory = ""
@@ -126,10 +129,13 @@ def add(account: "JetStreamAccount", config: StreamConfig, created_ns: int) -> S
         disk = engine.environment.disk
         store = FileStore(disk, f"{directory}/{MESSAGES}", engine.random_bytes)
     stream = Stream(account, config, created_ns, store, directory)
+    stream.restoring = restoring
     account.streams[config.name] = stream
     if directory:
         job = _Begin(stream.disk, account, directory, stream.metadata())
         stream.run(job, _report(stream))
+    if restoring:
+        return stream
     if config.first_seq > 1:
         stream.remove_below(config.first_seq)
     stream.start()

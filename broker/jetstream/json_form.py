@@ -180,6 +180,11 @@ def durations() -> Any:
     return _field(list, Form(reader, list, omit=True))
 
 
+def anything() -> Any:
+    """Taken as it is, and not looked at."""
+    return _field(None, Form(lambda value, place, strict: value, _same, omit=True))
+
+
 def text_map() -> Any:
     """None when absent; written with its keys in order."""
 

@@ -341,13 +341,17 @@ class Intake:
             if index.bytes + more > config.max_bytes and goes < more:
                 raise errors.STREAM_STORE_FAILED(err="maximum bytes exceeded")
 
-    def _skip(self, subject: bytes, seq: int = 0) -> int:
+    def _skip(self, subject: bytes, seq: int = 0, time_ns: int = 0) -> int:
         """A sequence that stays empty."""
         stream = self._stream
-        seq = stream.store.append(subject, b"", b"", stream.engine.now_ns(), seq=seq)
+        seq = stream.store.append(subject, b"", b"", time_ns or stream.engine.now_ns(), seq=seq)
         stream.store.remove(seq)
         stream.touch()
         return seq
+
+    def skip_to(self, seq: int, time_ns: int) -> None:
+        """Sequences up to here are used up, the last one at ``time_ns``. Raises StoreFailed."""
+        self._skip(b"_", seq, time_ns)
 
     def _roll_up(self, draft: Draft, seq: int) -> None:
         stream = self._stream

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from broker.jetstream import catalog, json_form
 from broker.jetstream.creation import MESSAGES, STREAMS
@@ -32,7 +32,11 @@ def open_streams(account: "JetStreamAccount") -> None:
             disk.remove_tree(directory)  # its creation wasn't answered yet
             continue
         try:
-            opened.append(_open(account, directory))
+            meta = catalog.read_meta(disk, directory)
+            if meta.get("restoring"):
+                disk.remove_tree(directory)  # its snapshot never became whole
+                continue
+            opened.append(_open(account, directory, meta))
         except (OSError, ApiError, KeyError, ValueError, catalog.DamagedMeta) as error:
             account.unreadable[name] = str(error)
             log.error("JetStream: stream in %s can't be opened: %s", directory, error)
@@ -40,10 +44,9 @@ def open_streams(account: "JetStreamAccount") -> None:
         stream.start(recovered=True)
 
 
-def _open(account: "JetStreamAccount", directory: str) -> Stream:
+def _open(account: "JetStreamAccount", directory: str, meta: dict[str, Any]) -> Stream:
     engine = account.engine
     disk = engine.environment.disk
-    meta = catalog.read_meta(disk, directory)
     config = json_form.decode(StreamConfig, json.dumps(meta["config"]).encode(), strict=False)
     store = FileStore(disk, f"{directory}/{MESSAGES}", engine.random_bytes)
     for report in store.reports:

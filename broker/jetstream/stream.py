@@ -59,6 +59,8 @@ class Stream:
         self.duplicates = Duplicates(config.duplicate_window)
         self.last_msg_id = b""
         self.closed = self._deleted = False
+        #: It is filled from a snapshot; until that is whole it is no stream for anybody, nor after a restart.
+        self.restoring = False
         #: Messages that were found damaged when they were read.
         self.damaged: set[int] = set()
         self.consumers = Consumers(self)
@@ -98,6 +100,11 @@ class Stream:
             self.consumers.load(self.engine.now_ns())
         self.subscribe()
         self.arm_age()
+
+    def restored(self) -> None:
+        """The snapshot is whole. The caller saves the description."""
+        self.restoring = False
+        self.start()
 
     def subscribe(self) -> None:
         self.account.unsubscribe(self._subs)
@@ -151,11 +158,12 @@ class Stream:
 
     def metadata(self) -> dict[str, Any]:
         """What is kept on disk of the stream itself."""
-        return {
+        content = {
             "name": self.name,
             "created_ns": self.created_ns,
             "config": json_form.encode(self.config),
         }
+        return content | ({"restoring": True} if self.restoring else {})
 
     def save(self, done: Done) -> None:
         """Writes ``metadata`` as it is now."""

@@ -1,0 +1,378 @@
+"""``$JS.API.STREAM.RESTORE``: a stream comes into being from a snapshot, nats-server's or one of ours.
+
+The client sends chunks to the subject that the answer names, each with a reply, and an empty one at the end, whose
+answer is that of a creation. The stream takes no messages before that; when the snapshot ends early or is damaged, or
+the broker does, it is removed.
+Source   nats-server ``stream_backup.go`` (RestoreStreamV2), ``jetstream_api.go`` (processStreamRestore)
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from broker.core.message import Message
+from broker.core.subscription import InternalSubscription
+from broker.jetstream import (
+    archive,
+    creation,
+    errors,
+    json_form,
+    s2,
+    schedules,
+    stream_info,
+    stream_rules,
+    times,
+    ttl,
+    versions,
+)
+from broker.jetstream.api import TYPE, Operation, Request, client_info
+from broker.jetstream.archive import Entry
+from broker.jetstream.consumer_config import ConsumerConfig
+from broker.jetstream.environment import Timer
+from broker.jetstream.errors import ApiError
+from broker.jetstream.publish import fields_of
+from broker.jetstream.stream_config import StreamConfig
+from broker.storage.consumer_store import ConsumerRecord
+from broker.storage.store import StoreFailed
+
+if TYPE_CHECKING:
+    from broker.jetstream.account import JetStreamAccount
+
+log = logging.getLogger("broker")
+
+#: Without a chunk for so long the client is taken to be gone.
+_SILENCE_S: Final = 10.0
+#: Chunks that may wait to be decoded.
+_WAITING_MAX: Final = 64
+_CONSUMERS: Final = b"consumers/"
+
+
+@dataclass(slots=True)
+class JSApiStreamRestoreRequest:
+    config: StreamConfig = json_form.nested(StreamConfig, optional=False, omit=False)
+    #: What the client knows of the stream; the snapshot itself is believed.
+    state: Any = json_form.anything()
+
+
+class RestoreError(ValueError):
+    """Why the snapshot can't be restored."""
+
+
+@dataclass(slots=True)
+class _Decode:
+    """Decoding takes its time: in a thread. What is wrong with the data is no error of the disk."""
+
+    decoder: s2.Decoder
+    reader: archive.Reader
+    data: bytes
+    entries: list[Entry] = field(default_factory=list)
+    error: str = ""
+
+    def run(self) -> None:
+        try:
+            self.entries = self.reader.feed(self.decoder.feed(self.data))
+        except ValueError as error:
+            self.error = str(error)
+
+
+def _restore(request: Request) -> None:
+    if request.body.translate(None, b" \t\r\n") in (b"", b"{}"):
+        raise errors.BAD_REQUEST()
+    asked = json_form.decode(JSApiStreamRestoreRequest, request.body, request.strict)
+    account, name = request.account, request.tokens[0]
+    asked.config.name = asked.config.name or name
+    if asked.config.name != name:
+        raise errors.STREAM_MISMATCH()
+    if name in account.streams:
+        raise errors.STREAM_NAME_EXIST_RESTORE_FAILED()
+    creation.check_room(account, asked.config, None)
+    limits = creation.limits_of(account)
+    config = stream_rules.checked_config(asked.config, False, limits, account.config_of)
+    if stream_rules.overlaps_others(config, (each.config for each in account.streams.values())):
+        raise errors.STREAM_SUBJECT_OVERLAP()
+    config.metadata = versions.with_level(config.metadata, versions.level_of_stream(config))
+    restore = Restore(account, config, client_info(account, request.message))
+    request.respond({"deliver_subject": restore.subject.decode()})
+
+
+class Restore:
+    """One snapshot on its way in."""
+
+    def __init__(
+        self, account: "JetStreamAccount", config: StreamConfig, client: dict[str, Any]
+    ) -> None:
+        engine = account.engine
+        self._account, self._engine, self._client = account, engine, client
+        self.subject = f"$JS.SNAPSHOT.RESTORE.{config.name}.{engine.unique()}".encode()
+        self._began_ns = engine.now_ns()
+        self.stream = creation.add(account, config, self._began_ns, restoring=True)
+        size_max = engine.server.options.max_payload + 64 * 1024
+        self._decoder, self._reader = s2.Decoder(), archive.Reader(size_max)
+        self._waiting: list[Message] = []
+        self._decoding = self._done = False
+        self._bytes = 0
+        self._state: dict[str, Any] | None = None
+        self._consumers: list[dict[str, Any]] = []
+        self._first_seq = self._last_seq = 0
+        self._timer: Timer | None = None
+        self._advise("RESTORE_CREATE", "restore_create", {"client": client})
+        self._sub: InternalSubscription = account.subscribe(self.subject, self._receive)
+        self._expect()
+
+    # Chunks -----------------------------------------------------------------------------------------
+
+    def _receive(self, message: Message) -> None:
+        if self._done:
+            return
+        if not message.reply or len(self._waiting) >= _WAITING_MAX:
+            self._fail("each chunk needs a reply subject, and its answer", message.reply)
+            return
+        self._expect()
+        self._waiting.append(message)
+        if not self._decoding:
+            self._next()
+
+    def _next(self) -> None:
+        if not self._waiting or self._done:
+            return
+        message = self._waiting.pop(0)
+        if not message.payload:
+            self._end(message.reply)
+            return
+        self._bytes += len(message.payload)
+        job = _Decode(self._decoder, self._reader, message.payload)
+        self._decoding = True
+
+        def decoded(_error: OSError | None) -> None:
+            self._decoding = False
+            if self._done:
+                return
+            try:
+                if job.error:
+                    raise RestoreError(job.error)
+                for entry in job.entries:
+                    self._take(entry)
+            except (RestoreError, StoreFailed, ApiError) as error:
+                self._fail(str(error), message.reply)
+                return
+            self.stream.when_settled(lambda error: self._answer(message.reply, error))
+
+        self._engine.run_job(job, decoded)
+
+    def _answer(self, reply: bytes, error: str) -> None:
+        if self._done:
+            return
+        if error:
+            self._fail(error, reply)
+            return
+        self._expect()
+        self._account.publish(reply, b"")
+        self._next()
+
+    def _take(self, entry: Entry) -> None:
+        if self._state is None:
+            if entry.name != b"state.json":
+                raise RestoreError("expected state.json first")
+            self._begin(_object(entry.payload, "state.json"))
+        elif entry.seq == 0:
+            if not entry.name.startswith(_CONSUMERS) or self._last_seq >= self._first_seq:
+                raise RestoreError("expected message sequence")
+            self._consumers.append(_object(entry.payload, entry.name.decode(errors="replace")))
+        else:
+            self._store(entry)
+
+    def _begin(self, state: dict[str, Any]) -> None:
+        self._state = state
+        self._first_seq = max(_number(state, "first_seq"), 1)
+        self._last_seq = self._first_seq - 1
+        needed = _number(state, "bytes")
+        if self._account.would_exceed(self.stream.config.storage, needed):
+            raise (
+                errors.MEMORY_RESOURCES_EXCEEDED()
+                if self.stream.config.storage == "memory"
+                else errors.STORAGE_RESOURCES_EXCEEDED()
+            )
+        if self._first_seq > 1:
+            self.stream.remove_below(self._first_seq)
+
+    def _store(self, entry: Entry) -> None:
+        if entry.seq <= self._last_seq:
+            raise RestoreError(f"message sequence {entry.seq} out of order")
+        self.stream.intake.check_size(len(entry.header), len(entry.payload))
+        self._last_seq = entry.seq
+        fields = fields_of(entry.header)
+        expires_ns = _expiry(fields.get(ttl.TTL), entry.time_ns)
+        if 0 < expires_ns <= self._engine.now_ns():
+            return  # its sequence stays empty
+        mark = schedules.MARK if fields.get(schedules.PATTERN) else 0
+        self.stream.append(
+            entry.name, entry.header, entry.payload, time_ns=entry.time_ns, seq=entry.seq,
+            expires_ns=expires_ns if self.stream.config.allow_msg_ttl else 0, mark=mark,
+        )  # fmt: skip
+        msg_id = fields.get(b"Nats-Msg-Id")
+        if msg_id:
+            self.stream.duplicates.add(msg_id, entry.seq, entry.time_ns)
+
+    # The end ----------------------------------------------------------------------------------------
+
+    def _end(self, reply: bytes) -> None:
+        if self._state is None or not self._reader.ended:
+            self._fail("backup was truncated", reply)
+            return
+        last = max(_number(self._state, "last_seq"), self._last_seq)
+        try:
+            if last > self.stream.store.index.last_seq:
+                self.stream.intake.skip_to(last, _moment(self._state, "last_ts"))
+        except StoreFailed as error:
+            self._fail(str(error), reply)
+            return
+        self.stream.when_settled(lambda error: self._open(reply, error))
+
+    def _open(self, reply: bytes, error: str) -> None:
+        """Everything is on disk: the stream begins its life, then its consumers do."""
+        if self._done:
+            return
+        if error:
+            self._fail(error, reply)
+            return
+        stream = self.stream
+        try:
+            consumers = [_consumer_of(content) for content in self._consumers]
+        except (RestoreError, ApiError) as refused:
+            self._fail(str(refused), reply)
+            return
+        self._stop()
+        stream.restored()
+        for name, config, fill in consumers:
+            consumer = stream.consumers.restored(name, config, fill)
+            stream.consumers.begin(consumer, lambda _error: None)
+        stream.save(lambda error: self._saved(reply, error))
+
+    def _saved(self, reply: bytes, error: OSError | None) -> None:
+        if error is not None:
+            self._fail(f"{error.strerror or error}", reply)
+            return
+        self._complete()
+        fields = stream_info.changed(self.stream)
+        self._respond(reply, fields)
+
+    def _fail(self, text: str, reply: bytes) -> None:
+        self._stop()
+        self.stream.delete(lambda _error: None)
+        name = f"{self._account.name} > {self.stream.name}"
+        log.warning("Restore of stream '%s' failed: %s", name, text)
+        self._complete()
+        error = errors.STREAM_RESTORE(err=text)
+        self._respond(reply, {"error": error.to_json()})
+
+    def _respond(self, reply: bytes, fields: dict[str, Any]) -> None:
+        if reply:
+            body = {"type": TYPE + "stream_create_response", **fields}
+            self._account.publish(reply, json_form.dumps(body))
+
+    def _complete(self) -> None:
+        span = {
+            "start": times.time_text(self._began_ns),
+            "end": times.time_text(self._engine.now_ns()),
+            "bytes": self._bytes,
+            "client": self._client,
+        }
+        self._advise("RESTORE_COMPLETE", "restore_complete", span)
+
+    def _advise(self, event: str, kind: str, fields: dict[str, Any]) -> None:
+        name = self.stream.name
+        self._account.advise(
+            f"ADVISORY.STREAM.{event}.{name}".encode(),
+            f"io.nats.jetstream.advisory.v1.{kind}",
+            {"stream": name, **fields},
+        )
+
+    def _expect(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._engine.after(_SILENCE_S, lambda: self._fail("stalled", b""))
+
+    def _stop(self) -> None:
+        self._done = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._account.unsubscribe([self._sub])
+
+
+def _object(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(data)
+    except ValueError as error:
+        raise RestoreError(f"error in {name}: {error}") from error
+    if not isinstance(found, dict):
+        raise RestoreError(f"error in {name}: not an object")
+    return found
+
+
+def _number(content: dict[str, Any], key: str) -> int:
+    value = content.get(key, 0)
+    if not isinstance(value, int) or not 0 <= value < 1 << 63:
+        raise RestoreError(f"error in state: {key}")
+    return value
+
+
+def _moment(content: dict[str, Any], key: str) -> int:
+    try:
+        return max(times.parse_time(str(content.get(key))), 0)
+    except ValueError:
+        return 0
+
+
+def _expiry(value: bytes | None, time_ns: int) -> int:
+    """As in ``ttl``; what is no time to live was none when it was stored either."""
+    try:
+        life_s = ttl.seconds(value) if value else 0
+    except ValueError:
+        return 0
+    return ttl.NEVER if life_s == ttl.NEVER else time_ns + life_s * times.SECOND if life_s else 0
+
+
+def _consumer_of(
+    content: dict[str, Any],
+) -> tuple[str, ConsumerConfig, Callable[[ConsumerRecord], None]]:
+    """Name, configuration, and what fills the record of a consumer. Raises RestoreError, ApiError."""
+    state = content.get("state")
+    if not isinstance(content.get("config"), dict) or not isinstance(state, dict):
+        raise RestoreError("a consumer is missing its config or its state")
+    config = json_form.decode(ConsumerConfig, json_form.dumps(content["config"]), strict=False)
+    name = config.durable_name or config.name
+    if not name:
+        raise RestoreError("a consumer has no name")
+    delivered, floor = _pair(state, "delivered"), _pair(state, "ack_floor")
+    try:
+        pending = {
+            int(seq): (int(each["Sequence"]), int(each["Timestamp"]))
+            for seq, each in (state.get("pending") or {}).items()
+        }
+        again = {int(seq): int(count) for seq, count in (state.get("redelivered") or {}).items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RestoreError(f"error in the state of consumer {name}") from error
+
+    def fill(record: ConsumerRecord) -> None:
+        record.reset(*floor)
+        for seq, (consumer_seq, time_ns) in sorted(pending.items()):
+            record.delivered(seq, consumer_seq, time_ns, pending=True)
+            if seq in again:
+                record.touched(seq, time_ns, again[seq] + 1)
+        record.delivered(*delivered, 0, pending=False)
+        for seq in sorted(again.keys() - pending.keys()):
+            record.exhausted(seq, again[seq])
+
+    return name, config, fill
+
+
+def _pair(state: dict[str, Any], key: str) -> tuple[int, int]:
+    found = state.get(key)
+    if not isinstance(found, dict):
+        raise RestoreError(f"error in a consumer's state: {key}")
+    return _number(found, "stream_seq"), _number(found, "consumer_seq")
+
+
+OPERATIONS: Final = (Operation("STREAM.RESTORE", 1, "stream_restore_response", _restore),)
