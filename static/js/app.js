@@ -18,6 +18,8 @@ import { MembersPage } from "./pages/members.js";
 import { NamespacesPage } from "./pages/namespaces.js";
 import { OverviewPage } from "./pages/overview.js";
 import { SettingsPage } from "./pages/settings.js";
+import { StreamPage } from "./pages/stream.js";
+import { StreamsPage } from "./pages/streams.js";
 import { SignInPage } from "./pages/sign-in.js";
 
 define("/", NamespacesPage);
@@ -27,6 +29,8 @@ define("/projects/:projectId/members", MembersPage);
 define("/namespaces/:id", OverviewPage);
 define("/namespaces/:id/overview", OverviewPage);
 define("/namespaces/:id/live", LivePage);
+define("/namespaces/:id/streams", StreamsPage);
+define("/namespaces/:id/streams/:stream", StreamPage);
 define("/namespaces/:id/credentials", CredentialsPage);
 define("/namespaces/:id/connections", ConnectionsPage);
 define("/namespaces/:id/activity", ActivityPage);

@@ -1,12 +1,14 @@
 """Headless Chromium, and a page that fails its test when it complains: console errors, refusals of the policy."""
 
+import asyncio
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.support.ports import free_ports
+from tests.support.stack import Stack
 from tests.support.wait import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -138,3 +141,40 @@ def fake_server() -> Iterator[Fake]:
 def fake(fake_server: Fake) -> Fake:
     fake_server.steer(reset=True)
     return fake_server
+
+
+# The running product --------------------------------------------------------------------------------------
+
+
+class Clients:
+    """nats-py on a loop in a thread of its own: Playwright has this one."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(5)
+
+
+@pytest.fixture
+def clients() -> Iterator[Clients]:
+    made = Clients()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def home(stack: Stack, context: BrowserContext, page: Page) -> Page:
+    """Signed in as the stack's person, at the list of namespaces."""
+    cookies = [
+        {"name": c.name, "value": c.value or "", "url": stack.url} for c in stack.person.cookies
+    ]
+    context.add_cookies(cookies)  # type: ignore[arg-type]
+    page.goto(stack.url)
+    return page

@@ -8,6 +8,7 @@ from typing import Any
 from zlib import crc32
 
 from broker.contract.frames import Record
+from tests.browser import fake_streams
 
 SUBJECTS = (
     b"orders.eu.paid",
@@ -158,6 +159,8 @@ class Data:
         found = re.fullmatch(r"/api/namespaces/(A\w+)/?(\w*)/?(.*)", path)
         if not found or found[1] not in self.namespaces:
             return 404, {"type": "not_found", "message": "resource is not found"}
+        if found[2] == "streams":
+            return fake_streams.answer(method, path.partition("/streams")[2])
         return self.inside(method, found[2], body)
 
     def sign_in(self, state: Any, path: str, body: dict[str, Any]) -> Answer:

@@ -2,55 +2,19 @@
 
 import asyncio
 import re
-import threading
-from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Complaints
+from tests.browser.conftest import Clients, Complaints
 from tests.browser.test_live import ROW, WATCH_FRAMES, adds_up, meter, rows, until
 from tests.support.clients import connect
 from tests.support.processes import resident_bytes
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
-
-
-class Clients:
-    """nats-py on a loop in a thread of its own: Playwright has this one."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self.thread.start()
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
-
-    def close(self) -> None:
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(5)
-
-
-@pytest.fixture
-def clients() -> Iterator[Clients]:
-    made = Clients()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def home(stack: Stack, context: BrowserContext, page: Page) -> Page:
-    """Signed in as the stack's person, at the list of namespaces."""
-    cookies = [
-        {"name": c.name, "value": c.value or "", "url": stack.url} for c in stack.person.cookies
-    ]
-    context.add_cookies(cookies)  # type: ignore[arg-type]
-    page.goto(stack.url)
-    return page
 
 
 def new_namespace(page: Page, name: str) -> None:

@@ -10,12 +10,13 @@ from tests.browser.conftest import Complaints, Fake
 from tests.support.wait import wait_until
 
 AXE = (Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js").read_text()
-INSIDE = ("overview", "live", "credentials", "connections", "activity", "settings")
+INSIDE = ("overview", "live", "streams", "credentials", "connections", "activity", "settings")
 #: Waiting in the page itself would need eval, which the policy forbids.
 STILL = "document.getAnimations().every((a) => a.playState !== 'running' || a.effect.getTiming().iterations === Infinity)"
 PAGES = {
     "/": "Namespaces", "/account": "Account", "/projects/p1/members": "Members", "/nowhere": "There is nothing here",
     **{f"/namespaces/A{'ORDERS':A<55}/{name}": "orders" if name == "overview" else name.capitalize() for name in INSIDE},
+    **{f"/namespaces/A{'ORDERS':A<55}/streams/ORDERS{tab}": "ORDERS" for tab in ("", "?tab=consumers", "?tab=settings")},
 }  # fmt: skip
 
 

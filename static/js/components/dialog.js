@@ -4,7 +4,7 @@ import { Icon } from "./icons.js";
 import { ErrorNote } from "./states.js";
 
 /** `onClose` is called for Escape, the backdrop and the cross; the parent then stops rendering it. */
-export function Dialog({ title, onClose, children, narrow = false, className = "dialog", bare = false }) {
+export function Dialog({ title, onClose, children, narrow = false, wide = false, className = "dialog", bare = false }) {
   const element = useRef(null);
   const titleId = useId();
   useLayoutEffect(() => {
@@ -18,7 +18,7 @@ export function Dialog({ title, onClose, children, narrow = false, className = "
   }, []);
   const onCancel = (event) => (event.preventDefault(), onClose());
   const onMouseDown = (event) => event.target === element.current && onClose();
-  return html`<dialog ref=${element} class=${`${className} ${narrow ? "narrow" : ""}`} aria-labelledby=${bare ? undefined : titleId}
+  return html`<dialog ref=${element} class=${`${className} ${narrow ? "narrow" : wide ? "wide" : ""}`} aria-labelledby=${bare ? undefined : titleId}
       aria-label=${bare ? title : undefined} onCancel=${onCancel} onMouseDown=${onMouseDown}>
     ${bare ? children : html`
       <header><h2 id=${titleId} class="grow">${title}</h2>

@@ -31,7 +31,7 @@ export function Select({ label, hint, wrong, value, onValue, options, ...rest })
 
 /** A group of radio buttons that look like cards; `options` = [[value, title, hint], …]. */
 export function Choices({ label, name, value, onValue, options }) {
-  return html`<fieldset class="field"><legend>${label}</legend><div class="choices">
+  return html`<fieldset class="field"><legend>${label}</legend><div class=${options.length === 3 ? "choices three" : "choices"}>
     ${options.map(([key, title, hint]) => html`<label class="choice" key=${key}>
       <input type="radio" name=${name} value=${key} checked=${key === value} onChange=${() => onValue(key)} />
       <span>${title}${hint && html`<small>${hint}</small>`}</span></label>`)}

@@ -12,10 +12,11 @@ function looksBinary(bytes) {
 
 const hex = (bytes) => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(" ");
 
-function preview(buffer, from, to) {
-  const bytes = new Uint8Array(buffer, from, Math.min(to - from, PREVIEW_BYTES));
+/** [words, whether they are hex]: one line of a payload. */
+export function preview(payload) {
+  const bytes = payload.subarray(0, PREVIEW_BYTES);
   if (looksBinary(bytes)) return [hex(bytes.subarray(0, 48)), true];
-  return [textIn(buffer, from, from + bytes.length).replace(/\s+/g, " "), false];
+  return [textIn(bytes.buffer, bytes.byteOffset, bytes.byteOffset + bytes.length).replace(/\s+/g, " "), false];
 }
 
 /** What a row of the table needs. */
@@ -23,7 +24,7 @@ export function rowOf(index, found) {
   if (found.marker) return { index, marker: found.marker };
   const { buffer, at } = found;
   const p = recordParts(buffer, at);
-  const [words, binary] = preview(buffer, p.payload, p.end);
+  const [words, binary] = preview(new Uint8Array(buffer, p.payload, p.end - p.payload));
   return { index, ms: p.ms, subject: textIn(buffer, p.subject, p.reply), replied: p.header > p.reply, headed: p.payload > p.header, size: p.size, preview: words, binary };
 }
 

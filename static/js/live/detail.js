@@ -15,10 +15,11 @@ function Json({ text }) {
 function Headers({ headers, addFilter }) {
   if (!headers.length) return html`<p class="dim">No headers.</p>`;
   return html`<dl class="kv headers">${headers.map(([name, value]) => html`<dt class="mono">${name}</dt><dd class="mono">${value}
-    <button type="button" class="link-btn" onClick=${() => addFilter("header", `${name}:${value}`)} aria-label=${`Filter by ${name}`}>filter</button></dd>`)}</dl>`;
+    ${addFilter && html`<button type="button" class="link-btn" onClick=${() => addFilter("header", `${name}:${value}`)} aria-label=${`Filter by ${name}`}>filter</button>`}</dd>`)}</dl>`;
 }
 
-function Views({ message, found, addFilter }) {
+/** Tabs over a payload and its headers; without `addFilter` there is nothing to filter. */
+export function Views({ message, found, addFilter }) {
   const [chosen, setChosen] = useState(null);
   const view = chosen || found.best;
   const tabs = [["json", "JSON", !found.json && "The payload isn't JSON"], ["text", "Text", found.text === null && "The bytes aren't UTF-8"], ["hex", "Hex", false], ["headers", message.headers.length ? `Headers ${message.headers.length}` : "Headers", false]];

@@ -6,6 +6,7 @@ import { load, save } from "../lib/storage.js";
 import { Icon } from "../components/icons.js";
 import { ErrorNote } from "../components/states.js";
 import { Area, Input } from "../components/form.js";
+import { bytesOf } from "../data/base64.js";
 import { inspect, prettyJson } from "./payload.js";
 
 const HISTORY_MAX = 20;
@@ -42,10 +43,6 @@ function HeaderRows({ headers, setHeaders }) {
       <input class="input mono" placeholder="Value" aria-label=${`Header ${i + 1} value`} value=${value} onInput=${set(i, 1)} spellcheck=${false} />
       <button type="button" class="icon-btn" aria-label=${`Remove header ${i + 1}`} onClick=${() => setHeaders(headers.filter((_, j) => j !== i))}><${Icon} name="close" /></button></div>`)}
     <div><button type="button" class="btn small quiet" onClick=${() => setHeaders([...headers, ["", ""]])}><${Icon} name="plus" />Header</button></div></fieldset>`;
-}
-
-function bytesOf(encoded) {
-  return Uint8Array.from(atob(encoded || ""), (c) => c.charCodeAt(0));
 }
 
 function Answer({ answer }) {

@@ -5,11 +5,16 @@ import { url } from "../lib/http.js";
 export const NAMESPACE_PAGES = [
   ["overview", "Overview", "overview", "o", ""],
   ["live", "Live", "live", "l", ""],
+  ["streams", "Streams", "streams", "d", "Data"],
   ["credentials", "Credentials", "credentials", "c", "Access"],
   ["connections", "Connections", "connections", "n", "Access"],
   ["activity", "Activity", "activity", "a", "Access"],
   ["settings", "Settings", "settings", "s", "Access"],
 ];
 
+/** The entry of NAMESPACE_PAGES that an address belongs to, or undefined. */
+export const pageAt = (path) => NAMESPACE_PAGES.find(([name]) => name === path.split("/")[3]);
+
+export const streamPath = (id, stream) => url`/namespaces/${id}/streams/${stream}`;
 export const namespacePath = (id, page = "overview") => url`/namespaces/${id}/${page}`;
 export const membersPath = (projectId) => url`/projects/${projectId}/members`;

@@ -9,12 +9,12 @@ import { namespaceOf, namespaces } from "../state/namespaces.js";
 import { Icon, Mark } from "../components/icons.js";
 import { Menu } from "../components/menu.js";
 import { toast } from "../components/toast.js";
-import { NAMESPACE_PAGES, membersPath, namespacePath } from "./places.js";
+import { NAMESPACE_PAGES, membersPath, namespacePath, pageAt } from "./places.js";
 
 const THEME_WORDS = { system: ["As the system", "system"], light: ["Light", "sun"], dark: ["Dark", "moon"] };
 
 function Switcher({ current }) {
-  const page = NAMESPACE_PAGES.find(([name]) => route.value.path.endsWith(`/${name}`))?.[0] || "overview";
+  const page = pageAt(route.value.path)?.[0] || "overview";
   const button = (props) => html`<button type="button" class="switch" ...${props}>
     <b class="clip">${current ? current.name : "All namespaces"}</b>
     <small class=${current ? "mono clip" : "clip"}>${current ? shortKey(current.id) : "Choose one"}</small><${Icon} name="chevrons" /></button>`;
@@ -26,7 +26,9 @@ function Switcher({ current }) {
 }
 
 function NavLink({ href, icon, words, count }) {
-  return html`<a href=${href} aria-current=${route.value.path === href ? "page" : undefined}><${Icon} name=${icon} />${words}
+  const { path } = route.value;
+  const current = path === href ? "page" : href !== "/" && path.startsWith(`${href}/`) ? "true" : undefined;
+  return html`<a href=${href} aria-current=${current}><${Icon} name=${icon} />${words}
     ${count ? html`<span class="count">${count}</span>` : null}</a>`;
 }
 

@@ -6,7 +6,7 @@ import { route } from "../lib/router.js";
 import { projects } from "../state/session.js";
 import { namespaceOf } from "../state/namespaces.js";
 import { Icon } from "../components/icons.js";
-import { NAMESPACE_PAGES, namespacePath } from "./places.js";
+import { namespacePath, pageAt } from "./places.js";
 
 const TITLES = { "/": "Namespaces", "/account": "Account" };
 
@@ -16,10 +16,12 @@ export function crumbs() {
   if (params.projectId) return [[projects.value.find((p) => p.id === params.projectId)?.name || "Project", "/"], ["Members", null]];
   if (!params.id) return [[TITLES[path] || "Not found", null]];
   const namespace = namespaceOf(params.id);
-  const page = NAMESPACE_PAGES.find(([name]) => path.endsWith(`/${name}`));
+  const page = pageAt(path) || (path === namespacePath(params.id, "") || path === `/namespaces/${params.id}` ? pageAt(namespacePath(params.id)) : null);
   const project = projects.value.length > 1 && projects.value.find((p) => p.id === namespace?.project_id);
   const way = [[project ? project.name : "Namespaces", "/"]];
   if (namespace) way.push([namespace.name, namespacePath(namespace.id)]);
+  const inner = page && (params.stream || params.bucket);
+  if (inner) return [...way, [page[1], namespacePath(params.id, page[0])], [inner, null]];
   return [...way, [page ? page[1] : "Not found", null]];
 }
 
