@@ -61,6 +61,9 @@ def _test(flags: Flags) -> int:
     except ConfigError as error:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
         return 1
+    if loaded.misuses:
+        sys.stderr.write("\n".join([f"{PROGRAM}: {loaded.misuses[0]}", *loaded.misuses[1:], ""]))
+        return 1
     path, digest = loaded.config.config_file, loaded.config.config_digest
     for warning in loaded.warnings:
         sys.stderr.write(f"{warning}\n")

@@ -37,6 +37,9 @@ from broker.config.values import (
 
 
 def unsupported(node: Node, _report: Report) -> None:
+    """Leaving it out would weaken the server; switched off is what this server has."""
+    if node.value is False:
+        return
     raise BadValue("this setting is not supported by this server", node)
 
 
@@ -264,7 +267,7 @@ _JETSTREAM = table(
     ("cipher tpm", unsupported),
     ("extension_hint", ignored),
     ("limits", _jetstream_limits),
-    ("unique_tag", text),
+    ("unique_tag", ignored),
     ("max_outstanding_catchup", ignored),
     ("max_buffered_size", size),
     ("max_buffered_msgs", integer),

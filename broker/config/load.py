@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker.config.errors import ConfigError
@@ -15,28 +15,31 @@ class Loaded:
     config: Config
     #: Lines for the log, each with its place in the file where it has one.
     warnings: list[str]
+    #: Those warnings that make a test of the file (``-t``) fail.
+    misuses: list[str] = field(default_factory=list)
 
 
 def load(flags: Flags) -> Loaded:
     """Raises ConfigError; its ``lines`` are ready to print after the program's name."""
     path = flags.get("config", "")
-    config, warnings = _read(path) if path else (Config(), [])
+    config, warnings, misuses = _read(path) if path else (Config(), [], [])
     _apply_flags(config, flags)
     for kind in config.peers:
         if kind not in "".join(warnings):
             warnings.append(f"{kind}: this server stands alone; peers are turned away")
     check(config)
-    return Loaded(config, warnings)
+    return Loaded(config, warnings, misuses)
 
 
-def _read(path: str) -> tuple[Config, list[str]]:
+def _read(path: str) -> tuple[Config, list[str], list[str]]:
     from broker.config.reader import ParseError, describe_os_error
     from broker.config.table import read_config
 
     try:
-        return read_config(path)
+        config, report = read_config(path)
     except (ParseError, OSError) as error:
         raise ConfigError([describe_os_error(error)]) from error
+    return config, report.warnings, report.misuses
 
 
 # Flags -----------------------------------------------------------------------------------------------

@@ -178,7 +178,6 @@ class JetStreamConfig:
     sync_interval: float = 0.0
     sync_always: bool = False
     strict: bool = True
-    unique_tag: str = ""
     encryption_key: str = field(default="", repr=False)
     max_ack_pending: int = 0
     max_request_batch: int = 0
@@ -258,7 +257,6 @@ class Config:
     write_timeout: str = ""
     no_header_support: bool = False
     no_fast_producer_stall: bool = False
-    no_sublist_cache: bool = False
     connect_error_reports: int = 3600
     reconnect_error_reports: int = 1
     lame_duck_duration: float = 120.0
@@ -270,7 +268,6 @@ class Config:
     no_auth_user: str = ""
     system_account: str = ""
     no_system_account: bool = False
-    default_sentinel: str = ""
     operator: tuple[str, ...] = ()
     resolver: ResolverConfig | None = None
     resolver_preload: dict[str, str] = field(default_factory=dict)
@@ -278,7 +275,6 @@ class Config:
     trusted_keys: tuple[str, ...] = ()
     # JetStream
     jetstream: JetStreamConfig = field(default_factory=JetStreamConfig)
-    default_js_domain: dict[str, str] = field(default_factory=dict)
     # Monitoring
     http_host: str = ""
     http_port: int = 0

@@ -26,6 +26,7 @@ from broker.config.values import (
     texts,
     worded,
 )
+from broker.identity import nkeys
 
 LAME_DUCK_MIN_S = 30.0
 SUBSCRIPTION_TOKENS_MAX = 255
@@ -76,7 +77,7 @@ def _lame_duck_grace(node: Node, _report: Report) -> float:
 
 def _trusted_keys(node: Node, _report: Report) -> tuple[str, ...]:
     for key in texts(node):
-        if len(key) != 56 or not key.startswith("O"):
+        if not nkeys.is_public(key, "operator"):
             raise BadValue(f'trust key "{key}" required to be a valid public operator nkey', node)
     return texts(node)
 
@@ -99,9 +100,9 @@ OPTIONS = table(
     ("logtime", boolean),
     ("logtime_utc", boolean),
     ("mappings maps", mappings),
-    ("no_sublist_cache disable_sublist_cache", boolean),
+    ("no_sublist_cache disable_sublist_cache", blocks.ignored),
     ("accounts", accounts),
-    ("default_sentinel", text),
+    ("default_sentinel", blocks.unsupported),
     ("authorization", authorization),
     ("http", _http),
     ("https", _http),
@@ -150,7 +151,7 @@ OPTIONS = table(
     ("server_tags", texts),
     ("server_metadata", text_map),
     ("feature_flags", bool_map),
-    ("default_js_domain", text_map),
+    ("default_js_domain", blocks.ignored),
     ("no_fast_producer_stall", boolean),
     ("max_closed_clients", integer),
     ("coordination", blocks.coordination),
@@ -171,7 +172,7 @@ _PEERS = {
 OPTIONS |= {name: _peer_option(kind) for name, kind in _PEERS.items()}
 
 
-def read_config(path: str) -> tuple[Config, list[str]]:
+def read_config(path: str) -> tuple[Config, Report]:
     """The file's settings over the defaults, and its warnings.
 
     Raises ParseError or OSError when it can't be read, ConfigError when its values can't be used.
@@ -180,14 +181,15 @@ def read_config(path: str) -> tuple[Config, list[str]]:
     config = Config(config_file=path, config_digest=digest(root))
     report = Report()
     if not root:
-        report.warnings.append(f"{path}: config has no values or is empty")
+        report.misuses.append(f"{path}: config has no values or is empty")
+        report.warnings.extend(report.misuses)
     for key, node in root.items():
         _apply(config, key, node, report)
     if root:
         _check_users(config, next(iter(root.values())), report)
     if report.errors:
         raise ConfigError([*report.errors, *report.warnings])
-    return config, report.warnings
+    return config, report
 
 
 def _apply(config: Config, key: str, node: Node, report: Report) -> None:
@@ -195,6 +197,7 @@ def _apply(config: Config, key: str, node: Node, report: Report) -> None:
     if option is None:
         report.unknown(node, key)
         return
+    report.key = key
     try:
         _store(config, option.attribute, option.read(node, report))
     except BadValue as error:

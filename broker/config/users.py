@@ -19,6 +19,7 @@ from broker.config.values import (
     text,
     texts,
 )
+from broker.identity import nkeys
 
 CONNECTION_TYPES = frozenset(
     ("STANDARD", "WEBSOCKET", "LEAFNODE", "LEAFNODE_WS", "MQTT", "MQTT_WS", "IN_PROCESS")
@@ -26,7 +27,6 @@ CONNECTION_TYPES = frozenset(
 RESPONSE_MAX = 1
 RESPONSE_TTL_S = 120.0
 _AUTH_TIMEOUT_HIGH_S = 60.0
-_USER_NKEY = re.compile(r"U[A-Z2-7]{55}")
 
 
 def valid_subject(subject: str) -> bool:
@@ -121,7 +121,8 @@ def permissions(node: Node, report: Report) -> PermissionsConfig:
 def _connection_types(node: Node, _report: Report) -> frozenset[str]:
     types = frozenset(value.upper() for value in texts(node))
     if unknown := sorted(types - CONNECTION_TYPES):
-        raise BadValue(f'invalid connection types "{unknown}"', node)
+        names = " ".join(f'"{name}"' for name in unknown)
+        raise BadValue(f"invalid connection types [{names}]", node)
     return types
 
 
@@ -154,7 +155,7 @@ def _user(node: Node, report: Report) -> UserConfig:
     config = UserConfig(**values)
     if not config.nkey and not config.user:
         raise BadValue("User entry requires a user", node)
-    if config.nkey and not _USER_NKEY.fullmatch(config.nkey):
+    if config.nkey and not nkeys.is_public(config.nkey, "user"):
         raise BadValue("Not a valid public nkey for a user", node)
     if config.nkey and (config.user or config.password):
         raise BadValue("Nkey users do not take usernames or passwords", node)

@@ -26,17 +26,27 @@ class BadValue(Exception):
 class Report:
     """Errors and warnings of one file, in the order met; each a line ``file:line:col: reason``."""
 
-    __slots__ = ("errors", "warnings")
+    __slots__ = ("errors", "key", "misuses", "warnings")
 
     def __init__(self) -> None:
         self.errors: list[str] = []
         self.warnings: list[str] = []
+        #: Lines among the warnings that a test of the file counts as errors.
+        self.misuses: list[str] = []
+        #: The option that is being read.
+        self.key = ""
 
     def error(self, node: Node, reason: str) -> None:
         self.errors.append(f"{place(node)}: {reason}")
 
     def warn(self, node: Node, reason: str) -> None:
         self.warnings.append(f"{place(node)}: {reason}")
+
+    def misused(self, node: Node, reason: str) -> None:
+        """Understood, but not how it should be written."""
+        line = f'{place(node)}: invalid use of field "{self.key}": {self.key} {reason}'
+        self.misuses.append(line)
+        self.warnings.append(line)
 
     def unknown(self, node: Node, name: str) -> None:
         """A key that no table has; allowed when it only served as a variable."""
@@ -75,6 +85,7 @@ def fill(target: object, node: Node, options: Table, report: Report, what: str) 
         if option is None:
             report.unknown(value, key)
             continue
+        report.key = key
         try:
             setattr(target, option.attribute, option.read(value, report))
             given[option.attribute] = value
@@ -85,7 +96,8 @@ def fill(target: object, node: Node, options: Table, report: Report, what: str) 
 
 def worded(key: str, reason: str) -> str:
     """Bare type complaints get the option's name in front."""
-    return f"error parsing {key}: {reason}" if reason.startswith("expected ") else reason
+    bare = reason.startswith(("expected ", "time: "))
+    return f"error parsing {key}: {reason}" if bare else reason
 
 
 def kind_of(value: object) -> str:
@@ -164,9 +176,7 @@ def duration(node: Node, report: Report) -> float:
     if isinstance(node.value, str):
         return parse_duration(node.value)
     seconds = integer(node)
-    report.warn(
-        node, "a duration without unit was taken as seconds and should be converted to a duration"
-    )
+    report.misused(node, "should be converted to a duration")
     return float(seconds)
 
 
