@@ -161,10 +161,10 @@ class Account:
     ) -> bool:  # fmt: skip
         """True when somebody took it. Unlike a client's publish nothing is checked, counted in or answered."""
         message = Message(subject, reply, header, payload, publisher)
-        return self.sublist.match_inbox(subject).deliver(message, self.random)
+        return self.sublist.match_inbox(subject).deliver(message, self)
 
     def deliver(self, message: Message) -> bool:
-        return self.sublist.match(message.subject).deliver(message, self.random)
+        return self.sublist.match(message.subject).deliver(message, self)
 
     def has_interest(self, subject: bytes) -> bool:
         return self.sublist.match(subject).interest

@@ -20,6 +20,9 @@ from broker.core.message import Message
 from broker.core.subscription import ClientSubscription, Subscription
 from broker.protocol.subject import has_space, is_valid_literal
 
+if TYPE_CHECKING:
+    from broker.core.account import Account
+
 Lane = tuple[Callable[[bytes], None], bytes, ClientSubscription]
 
 #: How many bytes may be appended to all receivers of a Match together before their limits are looked at again.
@@ -90,15 +93,12 @@ class Match:
     def _lanes(self, subs: tuple[ClientSubscription, ...]) -> tuple[Lane, ...]:
         return tuple((s.client.outbound.append, s.head(self.subject), s) for s in subs)
 
-    def deliver_extra(self, message: Message, random: Callable[[], float]) -> bool:
-        """Everything but the lanes; True when somebody took it. Taps see it in any case and don't count."""
-        return self._deliver(message, random, self.others, self.slow_queues)
+    def deliver(self, message: Message, account: "Account") -> bool:
+        """To all, whose match in ``account`` this is; True when somebody took it. Its subject may be another than the
+        one that was matched. Taps see it in any case and don't count."""
+        return self.deliver_to(message, account.random, self.plain, self.queues)
 
-    def deliver(self, message: Message, random: Callable[[], float]) -> bool:
-        """The whole delivery without lanes, for publishers that are checked receiver by receiver."""
-        return self._deliver(message, random, self.plain, self.queues)
-
-    def _deliver(
+    def deliver_to(
         self,
         message: Message,
         random: Callable[[], float],

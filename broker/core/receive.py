@@ -240,9 +240,9 @@ def _deliver_extra(client: "Client", usual: _Usual, message: Message) -> None:
     """What the lanes can't do, for one message."""
     match, random = usual.match, client.account.random
     if usual.careful:
-        delivered = match.deliver(message, random)
+        delivered = match.deliver_to(message, random, match.plain, match.queues)
     else:
-        delivered = match.deliver_extra(message, random)
+        delivered = match.deliver_to(message, random, match.others, match.slow_queues)
         delivered = delivered or bool(usual.lanes.plain or usual.lanes.queues)
     if not delivered:
         client.nobody_took(message)

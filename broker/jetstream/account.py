@@ -114,7 +114,7 @@ class JetStreamAccount:
     ) -> bool:
         """To whoever listens on ``inbox``, who is shown ``subject``. False when nobody does."""
         message = Message(subject, reply, header, payload)
-        return self.core.sublist.match(inbox).deliver(message, self.core.random)
+        return self.core.sublist.match(inbox).deliver(message, self.core)
 
     def has_interest(self, subject: bytes) -> bool:
         return self.core.has_interest(subject)

@@ -102,11 +102,51 @@ cdef class Match:
     def weight(self):
         return 1 + len(self.plain) + sum([len(group) for group in self.queues])
 
-    def deliver_extra(self, message, random):
-        return self.deliver_to(message, random, self.others, self.slow_queues)
+    def deliver(self, Message message not None, account):
+        cdef bint delivered
+        if message.via or not (self.lanes.count or self.group_count) or (message.header and not self.headers):
+            return self.deliver_to(message, account.random, self.plain, self.queues)
+        delivered = self.append(message, account)
+        if self.extra and self.deliver_to(message, account.random, self.others, self.slow_queues):
+            delivered = True
+        return delivered
 
-    def deliver(self, message, random):
-        return self.deliver_to(message, random, self.plain, self.queues)
+    cdef bint append(self, Message message, account) except -1:
+        """To all lanes, with its own subject, which needn't be the one that was matched."""
+        cdef bytes body = message.body()
+        cdef Counters totals = account.stats
+        cdef Py_ssize_t i, size = PyBytes_GET_SIZE(message.header) + PyBytes_GET_SIZE(message.payload)
+        cdef bint shown = message.subject != self.subject
+        cdef long long count = self.lanes.count + self.group_count
+        cdef Group *group
+        for i in range(self.lanes.count):
+            self.append_to(&self.lanes.lanes[i], message, body, size, shown)
+        for i in range(self.group_count):
+            group = &self.groups[i]
+            self.append_to(
+                &group.lanes[<Py_ssize_t>(<double>account.random() * group.count)], message, body, size, shown
+            )
+        totals.out_msgs += count
+        totals.out_bytes += count * size
+        return True
+
+    cdef int append_to(self, Lane *lane, Message message, bytes body, Py_ssize_t size, bint shown) except -1:
+        cdef Outbound outbound = <Outbound>lane.outbound
+        cdef Counters totals = outbound.server.stats
+        cdef int plain = PyBytes_GET_SIZE(message.header) == 0
+        cdef const char *head = lane.head
+        cdef Py_ssize_t head_size = lane.head_size
+        cdef bytes own
+        if shown:
+            own = (<SubscriptionFields>lane.sub).header_head(message.subject)
+            head, head_size = PyBytes_AS_STRING(own), PyBytes_GET_SIZE(own)
+        (<SubscriptionFields>lane.sub).msgs += 1
+        totals.out_msgs += 1
+        totals.out_bytes += size
+        outbound.append(
+            head + plain, head_size - plain, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), size, message.publisher, 0
+        )
+        return 0
 
     cdef bint deliver_to(self, message, random, tuple plain, tuple queues) except -1:
         cdef bint delivered = False

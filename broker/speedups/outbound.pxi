@@ -46,6 +46,7 @@ cdef void free_chunk(Chunk *chunk) noexcept:
 
 cdef class Outbound:
     cdef public object client, gate
+    cdef object server
     cdef public Py_ssize_t limit, stall_limit, in_transport
     cdef public long long out_msgs, out_bytes
     cdef public bint blocked, dirty
@@ -60,6 +61,7 @@ cdef class Outbound:
 
     def __init__(self, client, Py_ssize_t limit, Py_ssize_t stall_limit):
         self.client = client
+        self.server = client.server
         self.limit = limit
         self.stall_limit = stall_limit
 
@@ -155,6 +157,24 @@ cdef class Outbound:
                 if self.first == NULL:
                     self.last = NULL
                 free_chunk(chunk)
+
+    cdef inline int append(
+        self, const char *head, Py_ssize_t head_size, const char *rest, Py_ssize_t rest_size, Py_ssize_t size,
+        publisher, long long block,
+    ) except -1:
+        """One message of ``size`` from ``publisher``. ``over`` is told once for each block, which 0 is none of."""
+        cdef char *to = self.reserve(head_size + rest_size)
+        memcpy(to, head, head_size)
+        memcpy(to + head_size, rest, rest_size)
+        self.out_msgs += 1
+        self.out_bytes += size
+        if not self.dirty:
+            self.server.mark(self)
+        if UNLIKELY(self.size + self.in_transport > self.stall_limit):
+            if block == 0 or self.over_in != block or self.size + self.in_transport > self.limit:
+                self.over_in = block
+                self.server.over(self, publisher)
+        return 0
 
     def keep(self):
         pass

@@ -1,6 +1,6 @@
 """From a block of bytes to the buffers of those who receive its publishes."""
 
-cdef object _publish = None, _Message = None
+cdef object _publish = None
 # Counts the blocks, so that ``over`` is called once for each receiver and block.
 cdef long long _block = 0
 
@@ -80,30 +80,14 @@ cdef class Sender:
 
     cdef int append(self, Lane *lane, Publish *publish, const char *data) except -1:
         """One message for one receiver."""
-        cdef Outbound outbound = <Outbound>lane.outbound
-        cdef Py_ssize_t rest_size = publish.stop + 2 - publish.rest
-        cdef Py_ssize_t head_size = lane.head_size
-        cdef const char *head = lane.head
-        cdef char *to
-        cdef Py_ssize_t pending
-        if publish.header_size == 0:
-            head += 1
-            head_size -= 1
-        to = outbound.reserve(head_size + rest_size)
-        memcpy(to, head, head_size)
-        memcpy(to + head_size, data + publish.rest, rest_size)
-        outbound.out_msgs += 1
-        outbound.out_bytes += publish.size
+        cdef int plain = publish.header_size == 0
+        (<Outbound>lane.outbound).append(
+            lane.head + plain, lane.head_size - plain, data + publish.rest, publish.stop + 2 - publish.rest,
+            publish.size, self.client, _block,
+        )
         (<SubscriptionFields>lane.sub).msgs += 1
         self.out_msgs += 1
         self.out_bytes += publish.size
-        if not outbound.dirty:
-            self.server.mark(outbound)
-        pending = outbound.size + outbound.in_transport
-        if UNLIKELY(pending > outbound.stall_limit):
-            if outbound.over_in != _block or pending > outbound.limit:
-                outbound.over_in = _block
-                self.server.over(outbound, self.client)
         return 0
 
     cdef int deliver(self, Publish *publish, const char *data) except -1:
@@ -129,7 +113,7 @@ cdef class Sender:
         cdef Match match = self.match
         cdef Py_ssize_t middle = publish.payload + publish.header_size
         cdef bint delivered
-        message = _Message(
+        message = Message(
             match.subject,
             PyBytes_FromStringAndSize(data + publish.rest, publish.reply_size),
             PyBytes_FromStringAndSize(data + publish.payload, publish.header_size),
@@ -262,14 +246,13 @@ cdef int receive_bytes(client, const char *data, Py_ssize_t end) except -1:
 
 def receive(client, block):
     """See the twin, broker.core.receive.receive."""
-    global _publish, _Message
+    global _publish
     cdef Py_buffer buffer
     cdef bytes data
     cdef bytes joined
     if _publish is None:
         from broker.core import publish
-        from broker.core.message import Message
-        _publish, _Message = publish, Message
+        _publish = publish
     tail = client.tail
     if tail:
         if len(tail) + len(block) < client.tail_needs:

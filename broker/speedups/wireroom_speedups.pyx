@@ -6,6 +6,7 @@ What is here has a twin in plain Python, which says what it is for and which eve
 
     outbound.pxi       broker.core.outbound.Outbound
     subscription.pxi   broker.core.subscription.SubscriptionFields, broker.core.stats.Counters
+    message.pxi        broker.core.message.Message
     match.pxi          broker.core.match.Match
     sublist.pxi        broker.core.sublist.Leaf, Node and search
     receive.pxi        broker.core.receive.receive
@@ -19,6 +20,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.dict cimport PyDict_GetItem
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.object cimport PyObject
+from libc.stdio cimport snprintf
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy
 
@@ -39,6 +41,7 @@ sources = SOURCES.decode("ascii")
 
 include "subscription.pxi"
 include "outbound.pxi"
+include "message.pxi"
 include "match.pxi"
 include "sublist.pxi"
 include "receive.pxi"

@@ -82,8 +82,13 @@ def await_pong(sock: Socket) -> None:
 
 def publish(subject: bytes, size: int, reply: bytes = b"") -> bytes:
     """PUB <subject> [reply] <size> with a payload of one letter."""
-    head = b"PUB %b %b %d" % (subject, reply, size) if reply else b"PUB %b %d" % (subject, size)
-    return head + b"\r\n" + b"x" * size + b"\r\n"
+    return publish_payload(subject, b"x" * size, reply)
+
+
+def publish_payload(subject: bytes, payload: bytes, reply: bytes = b"") -> bytes:
+    """PUB <subject> [reply] <size> with this payload."""
+    head = b"PUB %b %b %d" if reply else b"PUB %b%b %d"
+    return head % (subject, reply, len(payload)) + b"\r\n" + payload + b"\r\n"
 
 
 def delivered_bytes(subject: bytes, sid: bytes, size: int) -> int:
