@@ -208,11 +208,15 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
-    "TITLE": "Wireroom console interface",
+    "TITLE": "Wireroom",
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
-    "SCHEMA_PATH_PREFIX": "/api",
-    "DESCRIPTION": "What the console's page speaks: namespaces, credentials, members, publishing.",
+    "SCHEMA_PATH_PREFIX": "",
+    "DESCRIPTION": (
+        "Namespaces (NATS accounts) and their credentials over HTTP, in two forms. Paths below `/api` are the console's"
+        " own, for people (session cookie) and programs (API key). The others have the wire form of Scaleway's API, for"
+        " programs only, so that Scaleway's SDKs, CLI and Terraform provider work unmodified. Both do the same things."
+    ),
     "SERVE_PUBLIC": True,
 }
 

@@ -6,6 +6,7 @@ from rest_framework.permissions import AllowAny
 
 import console.http.converters  # noqa: F401 - makes the converters known
 from console.http import (
+    api_keys,
     broker,
     credentials,
     errors,
@@ -43,6 +44,8 @@ api: list[URLPattern] = [
     path(f"{_namespace}/limits", limits.NamespaceLimits.as_view()),
     path(f"{_project}/limits", limits.ProjectLimits.as_view()),
     *jetstream.urlpatterns,
+    path("api-keys", api_keys.ApiKeys.as_view()),
+    path("api-keys/<name:access_key>", api_keys.OneApiKey.as_view()),
     path("broker", broker.Servers.as_view()),
     path("schema", SpectacularJSONAPIView.as_view(permission_classes=[AllowAny])),
 ]

@@ -37,16 +37,6 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
         return API_KEY_HEADER
 
 
-class ApiKeyRequired(ApiKeyAuthentication):
-    """For what only programs use: no cookie signs anybody in there, so no foreign page can."""
-
-    def authenticate(self, request: Request) -> tuple[User, ApiKey]:
-        found = super().authenticate(request)
-        if found is None:
-            raise KeyRefused("invalid_argument")
-        return found
-
-
 class SessionAuthentication(authentication.SessionAuthentication):
     """DRF's, but CSRF is checked for the anonymous too: a stranger's page must not sign anybody in either."""
 

@@ -3,15 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from broker.contract.reports import Event
 from console.gateway import broker, reports
 from console.gateway.errors import BrokerUnavailable
-from console.http import shapes
+from console.http import answers, shapes
+from console.http.described import describe
 from console.http.views import View, actor, person
 from console.lib.times import rfc3339
 from console.models import AuditEntry, Namespace
@@ -24,7 +23,9 @@ ACTIVITY_MAX = 200
 
 
 class Servers(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="The brokers that run")
+    tag = "Broker"
+
+    @describe("The brokers that run", answers.Servers)
     def get(self, request: Request) -> Response:
         try:
             found = reports.servers()
@@ -34,7 +35,9 @@ class Servers(View):
 
 
 class Connections(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="Live connections of a namespace")
+    tag = "Connections"
+
+    @describe("Live connections of a namespace", answers.ConnectionList)
     def get(self, request: Request, account: str) -> Response:
         access.to_namespace(person(request), account)
         found, total = connections.listed(account)
@@ -42,7 +45,9 @@ class Connections(View):
 
 
 class OneConnection(View):
-    @extend_schema(responses={204: None}, summary="Close a connection; its client may come back")
+    tag = "Connections"
+
+    @describe("Close a connection; its client may come back", None)
     def delete(self, request: Request, account: str, cid: int) -> Response:
         namespace = access.to_namespace(person(request), account, MAY_WRITE, "write").namespace
         if not broker.ask("kick", account=account, cid=cid).get("closed"):
@@ -53,9 +58,9 @@ class OneConnection(View):
 
 
 class Activity(View):
-    @extend_schema(
-        responses=OpenApiTypes.OBJECT, summary="What happened in a namespace, newest first"
-    )
+    tag = "Activity"
+
+    @describe("What happened in a namespace, newest first", answers.ActivityList)
     def get(self, request: Request, account: str) -> Response:
         namespace = access.to_namespace(person(request), account).namespace
         rows = AuditEntry.objects.filter(namespace_id=account).order_by("-at", "-pk")[:ACTIVITY_MAX]

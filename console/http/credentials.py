@@ -3,12 +3,11 @@
 import uuid
 
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from console.http import forms, shapes
+from console.http import answers, forms, shapes
+from console.http.described import describe
 from console.http.handed_over import HandedOver
 from console.http.views import View, actor, body, person
 from console.models.membership import MAY_WRITE
@@ -17,9 +16,9 @@ from console.services import credentials
 
 
 class Credentials(View):
-    @extend_schema(
-        responses=OpenApiTypes.OBJECT, summary="Credentials of a namespace, newest first"
-    )
+    tag = "Credentials"
+
+    @describe("Credentials of a namespace, newest first", answers.CredentialList)
     def get(self, request: Request, account: str) -> Response:
         namespace = access.to_namespace(person(request), account).namespace
         rows = namespace.credentials.select_related("created_by").order_by("-created_at", "id")
@@ -30,10 +29,11 @@ class Credentials(View):
         ]
         return Response({"credentials": found, "total_count": len(found)})
 
-    @extend_schema(
+    @describe(
+        "Create a credential; its .creds file is in this answer only",
+        answers.CredentialMade,
+        status=201,
         request=forms.CredentialCreate,
-        responses={201: OpenApiTypes.OBJECT},
-        summary="Create a credential; its .creds file is in this answer only",
     )
     def post(self, request: Request, account: str) -> Response:
         namespace = access.to_namespace(person(request), account, MAY_WRITE, "write").namespace
@@ -49,7 +49,9 @@ class Credentials(View):
 
 
 class OneCredential(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="A credential")
+    tag = "Credentials"
+
+    @describe("A credential", answers.Credential)
     def get(self, request: Request, account: str, credential_id: uuid.UUID) -> Response:
         namespace = access.to_namespace(person(request), account).namespace
         row = access.to_credential(namespace, credential_id)
@@ -57,9 +59,7 @@ class OneCredential(View):
         count = None if live is None else live.get(row.public_key, 0)
         return Response(shapes.credential(row, timezone.now(), count))
 
-    @extend_schema(
-        responses=OpenApiTypes.OBJECT, summary="Revoke a credential and close its connections"
-    )
+    @describe("Revoke a credential and close its connections", answers.CredentialRevoked)
     def delete(self, request: Request, account: str, credential_id: uuid.UUID) -> Response:
         namespace = access.to_namespace(person(request), account, MAY_WRITE, "write").namespace
         row = access.to_credential(namespace, credential_id)

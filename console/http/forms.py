@@ -4,13 +4,17 @@ import base64
 import binascii
 from typing import Any
 
+from django.http import QueryDict
 from rest_framework import serializers
 
 from console.lib.limits import OF_NAMESPACE, OF_PROJECT, Bounds
 from console.models import Role
-from console.services.credentials import RULES_MAX
+from console.services.credentials import LIFETIME_MAX_S, RULES_MAX
+from console.services.names import DESCRIPTION_MAX
 
 TEXT_MAX = 1024
+PAGE_MAX = 10**9
+PAGE_SIZE_MAX = 1000
 HEADERS_MAX = 100
 REQUEST_TIMEOUT_MS = 2000
 REQUEST_TIMEOUT_MAX_MS = 30_000
@@ -52,8 +56,43 @@ class Number(serializers.IntegerField):
         return int(super().to_internal_value(data))
 
 
-class Empty(Form):
-    pass
+class Uuid(serializers.UUIDField):
+    default_error_messages = {"invalid": "value must be a valid UUID"}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
+class Query(Form):
+    """Of a URL. An empty value counts as absent: clients write ``project_id=`` for no filter."""
+
+    @classmethod
+    def plain(cls, values: QueryDict) -> dict[str, Any]:
+        many = {n for n, f in cls().fields.items() if isinstance(f, serializers.ListField)}
+        return {
+            name: values.getlist(name) if name in many else values[name]
+            for name in values
+            if values[name] != ""
+        }
+
+
+class NamespaceList(Query):
+    project_id = Uuid(required=False, help_text="Only this project's")
+    page = serializers.IntegerField(required=False, default=1, min_value=1, max_value=PAGE_MAX)
+    page_size = serializers.IntegerField(
+        required=False, default=PAGE_SIZE_MAX, min_value=1, max_value=PAGE_SIZE_MAX
+    )
+
+
+class ApiKeyCreate(Form):
+    description = Text(required=False, allow_blank=True, max_length=DESCRIPTION_MAX)
+    project_id = Uuid(required=False, help_text="Its default project; default: your oldest one.")
+    expires_in_s = Number(
+        required=False, allow_null=True, min_value=1, max_value=LIFETIME_MAX_S,
+        help_text="null = never",
+    )  # fmt: skip
 
 
 class Named(Form):
@@ -62,7 +101,7 @@ class Named(Form):
 
 class NamespaceCreate(Form):
     name = Text()
-    project_id = serializers.UUIDField(required=False, help_text="Default: your oldest project.")
+    project_id = Uuid(required=False, help_text="Default: your oldest project.")
 
 
 def _limits(bounds: dict[str, Bounds]) -> dict[str, serializers.Field[Any, Any, Any, Any]]:

@@ -2,12 +2,12 @@
 
 import uuid
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.gateway.claims import Outcome
 from console.http import answers, forms, shapes
+from console.http.described import describe
 from console.http.views import View, actor, body, person
 from console.models import Namespace, Project
 from console.selectors import access
@@ -16,14 +16,16 @@ from console.services.errors import Denied
 
 
 class NamespaceLimits(View):
-    @extend_schema(responses=answers.NamespaceLimits, summary="Limits of a namespace")
+    tag = "Limits"
+
+    @describe("Limits of a namespace", answers.NamespaceLimits)
     def get(self, request: Request, account: str) -> Response:
         return Response(_of_namespace(_namespace(request, account, "read")))
 
-    @extend_schema(
+    @describe(
+        "Set limits of a namespace; null brings the default back",
+        answers.NamespaceLimits,
         request=forms.NamespaceLimits,
-        responses=answers.NamespaceLimits,
-        summary="Set limits of a namespace; null brings the default back",
     )
     def patch(self, request: Request, account: str) -> Response:
         found = _namespace(request, account, "write")
@@ -33,14 +35,16 @@ class NamespaceLimits(View):
 
 
 class ProjectLimits(View):
-    @extend_schema(responses=answers.ProjectLimits, summary="Limits of a project")
+    tag = "Limits"
+
+    @describe("Limits of a project", answers.ProjectLimits)
     def get(self, request: Request, project_id: uuid.UUID) -> Response:
         return Response(_of_project(_project(request, project_id, "read")))
 
-    @extend_schema(
+    @describe(
+        "Set limits of a project; null brings the default back",
+        answers.ProjectLimits,
         request=forms.ProjectLimits,
-        responses=answers.ProjectLimits,
-        summary="Set limits of a project; null brings the default back",
     )
     def patch(self, request: Request, project_id: uuid.UUID) -> Response:
         found = _project(request, project_id, "write")

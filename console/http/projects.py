@@ -2,12 +2,11 @@
 
 import uuid
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from console.http import forms, shapes
+from console.http import answers, forms, shapes
+from console.http.described import describe
 from console.http.views import View, actor, body, person
 from console.models import Membership, Project, Role
 from console.models.membership import MAY_OWN
@@ -17,16 +16,16 @@ from console.services.errors import NotFound
 
 
 class Projects(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="Your projects")
+    tag = "Projects and members"
+
+    @describe("Your projects", answers.ProjectList)
     def get(self, request: Request) -> Response:
         roles = access.roles_of(person(request))
         rows = Project.objects.filter(pk__in=roles).order_by("created_at")
         found = [shapes.project(row, roles[row.pk]) for row in rows]
         return Response({"projects": found, "total_count": len(found)})
 
-    @extend_schema(
-        request=forms.Named, responses={201: OpenApiTypes.OBJECT}, summary="Create a project"
-    )
+    @describe("Create a project", answers.Project, status=201, request=forms.Named)
     def post(self, request: Request) -> Response:
         name = body(forms.Named, request)["name"]
         made = projects.create(actor=actor(request), name=name, owner=person(request))
@@ -34,11 +33,13 @@ class Projects(View):
 
 
 class OneProject(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="A project")
+    tag = "Projects and members"
+
+    @describe("A project", answers.Project)
     def get(self, request: Request, project_id: uuid.UUID) -> Response:
         return Response(shapes.project(*access.to_project(person(request), project_id)))
 
-    @extend_schema(request=forms.Named, responses=OpenApiTypes.OBJECT, summary="Rename a project")
+    @describe("Rename a project", answers.Project, request=forms.Named)
     def patch(self, request: Request, project_id: uuid.UUID) -> Response:
         project, role = access.to_project(person(request), project_id, MAY_OWN, "write")
         name = body(forms.Named, request)["name"]
@@ -46,7 +47,7 @@ class OneProject(View):
             shapes.project(projects.update(actor=actor(request), project=project, name=name), role)
         )
 
-    @extend_schema(responses={204: None}, summary="Delete a project that has no namespaces")
+    @describe("Delete a project that has no namespaces", None)
     def delete(self, request: Request, project_id: uuid.UUID) -> Response:
         project, _ = access.to_project(person(request), project_id, MAY_OWN, "delete")
         projects.delete(actor=actor(request), project=project)
@@ -54,16 +55,16 @@ class OneProject(View):
 
 
 class Members(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="Members of a project")
+    tag = "Projects and members"
+
+    @describe("Members of a project", answers.MemberList)
     def get(self, request: Request, project_id: uuid.UUID) -> Response:
         project, _ = access.to_project(person(request), project_id)
         rows = project.memberships.select_related("user").order_by("created_at", "pk")
         found = [shapes.member(row) for row in rows]
         return Response({"members": found, "total_count": len(found)})
 
-    @extend_schema(
-        request=forms.MemberCreate, responses={201: OpenApiTypes.OBJECT}, summary="Add a member"
-    )
+    @describe("Add a member", answers.Member, status=201, request=forms.MemberCreate)
     def post(self, request: Request, project_id: uuid.UUID) -> Response:
         project, _ = access.to_project(person(request), project_id, MAY_OWN, "write")
         asked = body(forms.MemberCreate, request)
@@ -74,16 +75,16 @@ class Members(View):
 
 
 class OneMember(View):
-    @extend_schema(
-        request=forms.MemberChange, responses=OpenApiTypes.OBJECT, summary="Change a member's role"
-    )
+    tag = "Projects and members"
+
+    @describe("Change a member's role", answers.Member, request=forms.MemberChange)
     def patch(self, request: Request, project_id: uuid.UUID, user_id: uuid.UUID) -> Response:
         membership = _membership(request, project_id, user_id)
         role = Role(body(forms.MemberChange, request)["role"])
         changed = members.change_role(actor=actor(request), membership=membership, role=role)
         return Response(shapes.member(changed))
 
-    @extend_schema(responses={204: None}, summary="Remove a member")
+    @describe("Remove a member", None)
     def delete(self, request: Request, project_id: uuid.UUID, user_id: uuid.UUID) -> Response:
         membership = _membership(request, project_id, user_id)
         members.remove(actor=actor(request), membership=membership)

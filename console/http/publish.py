@@ -4,13 +4,12 @@ import base64
 import time
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.gateway import nats
-from console.http import forms
+from console.http import answers, forms
+from console.http.described import describe
 from console.http.views import View, body, person
 from console.lib.subjects import problem_of_literal
 from console.lib.times import rfc3339
@@ -21,9 +20,9 @@ from console.services.errors import InvalidArgument
 
 
 class Publish(View):
-    @extend_schema(
-        request=forms.Publish, responses=OpenApiTypes.OBJECT, summary="Publish a message"
-    )
+    tag = "Messages"
+
+    @describe("Publish a message", answers.Published, request=forms.Publish)
     def post(self, request: Request, account: str) -> Response:
         found = access.to_namespace(person(request), account, MAY_WRITE, "publish")
         message = _message(body(forms.Publish, request))
@@ -32,9 +31,9 @@ class Publish(View):
 
 
 class RequestReply(View):
-    @extend_schema(
-        request=forms.RequestReply, responses=OpenApiTypes.OBJECT, summary="Request and wait"
-    )
+    tag = "Messages"
+
+    @describe("Request and wait", answers.Reply, request=forms.RequestReply)
     def post(self, request: Request, account: str) -> Response:
         found = access.to_namespace(person(request), account, MAY_WRITE, "publish")
         asked = body(forms.RequestReply, request)

@@ -1,11 +1,14 @@
 """What the OpenAPI description says beyond the views themselves."""
 
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema as SpectacularSchema
 
-from console.http.authentication import SessionAuthentication
+from console.http.authentication import API_KEY_HEADER, ApiKeyAuthentication, SessionAuthentication
+from console.http.views import View
+
+_SCALEWAY = "console.http.scaleway"
 
 
 class CookieScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -21,9 +24,37 @@ class CookieScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         }
 
 
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = ApiKeyAuthentication
+    name = "api_key"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": API_KEY_HEADER,
+            "description": "The secret key of an API key, which acts with its owner's roles.",
+        }
+
+
 class AutoSchema(SpectacularSchema):
-    """Operation ids from verb and path: ``post_namespaces_account_credentials``; no two are alike."""
+    """Operation ids from verb and path: ``post_namespaces_account_credentials``; no two are alike.
+
+    The two interfaces call different things by the same names: those of Scaleway's form begin with ``Scaleway``,
+    and what requests carry ends with ``Request``.
+    """
 
     def get_operation_id(self) -> str:
-        words = self.path.removeprefix("/api/").replace("{", "").replace("}", "").split("/")
+        path = self.path.removeprefix("/api/").strip("/")
+        words = path.replace("{", "").replace("}", "").replace("-", "_").split("/")
         return "_".join((self.method.lower(), *words))
+
+    def get_tags(self) -> list[str]:
+        return [cast(View, self.view).tag]
+
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        name = super().get_serializer_name(serializer, direction)
+        module = type(serializer).__module__
+        if module.endswith(".forms"):
+            name = f"{name}Request"
+        return f"Scaleway{name}" if module.startswith(_SCALEWAY) else name

@@ -5,7 +5,7 @@ from typing import Any
 
 from console.gateway import reports
 from console.lib.times import rfc3339
-from console.models import AuditEntry, Credential, Membership, Project, Role, User
+from console.models import ApiKey, AuditEntry, Credential, Membership, Project, Role, User
 from console.selectors.namespaces import Seen
 from console.services import limits
 
@@ -74,6 +74,17 @@ def credential(row: Credential, now: datetime, connections: int | None) -> Shape
         "last_client": row.last_client,
         "connections": connections,
         "permissions": row.permissions,
+    }
+
+
+def api_key(row: ApiKey) -> Shape:
+    return {
+        "access_key": row.access_key,
+        "description": row.description,
+        "project_id": str(row.default_project_id) if row.default_project_id else None,
+        "created_at": rfc3339(row.created_at),
+        "expires_at": rfc3339(row.expires_at),
+        "last_used_at": rfc3339(row.last_used_at),
     }
 
 

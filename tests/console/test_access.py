@@ -11,7 +11,7 @@ from django.test import Client
 
 from console import urls
 from console.models import Membership, Namespace, Project, Role, User
-from console.services import credentials, namespaces
+from console.services import api_keys, credentials, namespaces
 from console.services.audit import Actor
 
 PEOPLE = ("owner", "editor", "viewer", "stranger", "anonymous")
@@ -78,6 +78,9 @@ CASES = [
     Case("delete", "/api/namespaces/{namespace}/streams/S/consumers/c", None, ASK_WRITE),
     Case("post", "/api/namespaces/{namespace}/streams/S/consumers/c/pause", {"pause_until": None}, ASK_WRITE),
     Case("get", "/api/broker", None, ANY),
+    Case("get", "/api/api-keys", None, ANY),
+    Case("post", "/api/api-keys", {"project_id": "{project}"}, (201, 201, 201, 404, 401)),
+    Case("delete", "/api/api-keys/{key}", None, (204, 404, 404, 404, 401)),
     Case("get", "/api/namespaces/{namespace}/limits", None, READ),
     Case("patch", "/api/namespaces/{namespace}/limits", {"conn": 5}, (403, 403, 403, 404, 401)),
     Case("get", "/api/projects/{project}/limits", None, READ),
@@ -126,6 +129,7 @@ def world(db: None, settings: Any) -> Iterator[World]:
     values = {
         "project": str(project.pk), "namespace": namespace.pk, "credential": str(issued.credential.pk),
         "viewer": str(people["viewer"].pk), "extra": str(people["extra"].pk),
+        "key": api_keys.create(actor=actor, owner=people["owner"], project=project).key.pk,
     }  # fmt: skip
     yield World(people, values)
 
@@ -157,6 +161,7 @@ def test_no_route_is_left_out() -> None:
         .replace("<int:seq>", "7")
         .replace("<token:stream>", "S")
         .replace("<token:consumer>", "c")
+        .replace("<name:access_key>", "{key}")
         for route in routes
     }
     assert named <= shapes

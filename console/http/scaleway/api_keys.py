@@ -8,10 +8,10 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.http.described import describe
 from console.http.scaleway import answers, forms, shapes
-from console.http.scaleway.described import describe
-from console.http.scaleway.views import KeyView, key_of, page, query
-from console.http.views import actor, body, person
+from console.http.scaleway.views import KeyView, key_of, page
+from console.http.views import actor, body, person, query
 from console.models import ApiKey, Project, User
 from console.selectors import access, catalogue
 from console.selectors.organization import organization_id
@@ -20,6 +20,8 @@ from console.services.errors import Denied, NotFound
 
 
 class ApiKeys(KeyView):
+    tag = "Scaleway: API keys"
+
     @describe("List API keys", answers.ApiKeyList, query=forms.ApiKeyList)
     def get(self, request: Request) -> Response:
         asked = query(forms.ApiKeyList, request)
@@ -48,6 +50,8 @@ class ApiKeys(KeyView):
 
 
 class OneApiKey(KeyView):
+    tag = "Scaleway: API keys"
+
     @describe("Get an API key", answers.ApiKey)
     def get(self, request: Request, access_key: str) -> Response:
         return Response(shapes.api_key(_found(request, access_key)))

@@ -2,25 +2,15 @@
 
 from typing import Any
 
-from django.http import QueryDict
 from rest_framework import serializers
 
-from console.http.forms import Form, Text
+from console.http.forms import Form, Query, Text, Uuid
 from console.services.names import CREDENTIAL_NAME_MAX, DESCRIPTION_MAX, NAME_MAX
 
 PAGE_SIZE = 20
 PAGE_SIZE_MAX = 100
 PAGE_MAX = 10**9
 ACCOUNT_LENGTH = 56
-
-
-class Uuid(serializers.UUIDField):
-    default_error_messages = {"invalid": "value must be a valid UUID"}
-
-    def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str):
-            self.fail("invalid", value=data)
-        return super().to_internal_value(data)
 
 
 class AccountId(Text):
@@ -31,19 +21,6 @@ class AccountId(Text):
         if len(text) != ACCOUNT_LENGTH:
             self.fail("length")
         return text
-
-
-class Query(Form):
-    """Of a URL. An empty value counts as absent: clients write ``project_id=`` for no filter."""
-
-    @classmethod
-    def plain(cls, values: QueryDict) -> dict[str, Any]:
-        many = {n for n, f in cls().fields.items() if isinstance(f, serializers.ListField)}
-        return {
-            name: values.getlist(name) if name in many else values[name]
-            for name in values
-            if values[name] != ""
-        }
 
 
 class Page(Query):

@@ -9,18 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.gateway import broker
+from console.http.described import describe
 from console.http.handed_over import HandedOver
 from console.http.scaleway import answers, forms, shapes
-from console.http.scaleway.described import describe
-from console.http.scaleway.views import (
-    RegionView,
-    checked,
-    key_of,
-    page,
-    query,
-    require_in_force,
-)
-from console.http.views import actor, body, person
+from console.http.scaleway.views import RegionView, key_of, page, require_in_force
+from console.http.views import actor, body, checked, person, query
 from console.models import ApiKey, Credential, Namespace, Project
 from console.models.membership import MAY_OWN, MAY_READ, MAY_WRITE
 from console.selectors import access, catalogue
@@ -32,6 +25,8 @@ ACCOUNTS, CREDENTIALS = "nats_accounts", "nats_credentials"
 
 
 class Accounts(RegionView):
+    tag = "Scaleway: NATS accounts"
+
     @describe("List NATS accounts", answers.NatsAccountList, query=forms.AccountList)
     def get(self, request: Request, region: str) -> Response:
         asked = query(forms.AccountList, request)
@@ -48,6 +43,8 @@ class Accounts(RegionView):
 
 
 class OneAccount(RegionView):
+    tag = "Scaleway: NATS accounts"
+
     @describe("Get a NATS account", answers.NatsAccount)
     def get(self, request: Request, region: str, nats_account_id: str) -> Response:
         return Response(shapes.account(self._found(request, nats_account_id).namespace))
@@ -85,6 +82,8 @@ class OneAccount(RegionView):
 
 
 class AllCredentials(RegionView):
+    tag = "Scaleway: NATS credentials"
+
     @describe("List NATS credentials", answers.NatsCredentialsList, query=forms.CredentialsList)
     def get(self, request: Request, region: str) -> Response:
         asked = query(forms.CredentialsList, request)
@@ -112,6 +111,8 @@ class AllCredentials(RegionView):
 
 
 class OneCredentials(RegionView):
+    tag = "Scaleway: NATS credentials"
+
     @describe("Get NATS credentials, without their file", answers.NatsCredentials)
     def get(self, request: Request, region: str, nats_credentials_id: str) -> Response:
         row = self._found(request, nats_credentials_id)

@@ -6,10 +6,10 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.http.described import describe
 from console.http.scaleway import answers, forms, shapes
-from console.http.scaleway.described import describe
-from console.http.scaleway.views import KeyView, checked, page, query
-from console.http.views import actor, body, person
+from console.http.scaleway.views import KeyView, page
+from console.http.views import actor, body, checked, person, query
 from console.models import Project
 from console.models.membership import MAY_OWN, MAY_READ
 from console.selectors import access, catalogue
@@ -19,6 +19,8 @@ from console.services.errors import Denied
 
 
 class Projects(KeyView):
+    tag = "Scaleway: projects"
+
     @describe("List projects", answers.ProjectList, query=forms.ProjectList)
     def get(self, request: Request) -> Response:
         asked = query(forms.ProjectList, request)
@@ -46,6 +48,8 @@ class Projects(KeyView):
 
 
 class OneProject(KeyView):
+    tag = "Scaleway: projects"
+
     @describe("Get a project", answers.Project)
     def get(self, request: Request, project_id: str) -> Response:
         return Response(_shape(_found(request, project_id)))

@@ -3,15 +3,17 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.http.described import describe
 from console.http.scaleway import answers, forms, shapes
-from console.http.scaleway.described import describe
-from console.http.scaleway.views import KeyView, checked, query
-from console.http.views import person
+from console.http.scaleway.views import KeyView
+from console.http.views import checked, person, query
 from console.selectors.organization import organization_id
 from console.services.errors import NotFound
 
 
 class OneUser(KeyView):
+    tag = "Scaleway: API keys"
+
     @describe("Get the user as whom the key acts", answers.User)
     def get(self, request: Request, user_id: str) -> Response:
         wanted = checked(forms.UserPath, {"user_id": user_id})["user_id"]
@@ -21,6 +23,8 @@ class OneUser(KeyView):
 
 
 class Policies(KeyView):
+    tag = "Scaleway: API keys"
+
     @describe(
         "List policies: there are none, since roles in projects decide",
         answers.PolicyList,

@@ -1,7 +1,7 @@
 """What these views share: the key that asks, the region of the path, pages, and answers that are handed over."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -11,10 +11,8 @@ from rest_framework.response import Response
 
 from console.gateway.claims import Outcome
 from console.gateway.errors import BrokerUnavailable
-from console.http.authentication import ApiKeyRequired
-from console.http.forms import Form
+from console.http.authentication import ApiKeyAuthentication, KeyRefused
 from console.http.parsers import JSONParser
-from console.http.scaleway.forms import Query
 from console.http.views import View
 from console.models import ApiKey
 from console.services.errors import NotFound
@@ -27,10 +25,16 @@ class AnyJSONParser(JSONParser):
 
 
 class KeyView(View):
-    """Programs only, by API key."""
+    """Programs only, by API key: no cookie signs anybody in here, so no foreign page can."""
 
-    authentication_classes = [ApiKeyRequired]
+    authentication_classes = [ApiKeyAuthentication]
     parser_classes: list[type[BaseParser]] = [AnyJSONParser]
+
+    def permission_denied(
+        self, request: Request, message: str | None = None, code: str | None = None
+    ) -> NoReturn:
+        """The one permission is to have a key."""
+        raise KeyRefused("invalid_argument")
 
 
 class RegionView(KeyView):
@@ -49,16 +53,6 @@ class RegionView(KeyView):
 
 def key_of(request: Request) -> ApiKey:
     return cast(ApiKey, request.auth)
-
-
-def query(form: type[Query], request: Request) -> dict[str, Any]:
-    return checked(form, form.plain(request._request.GET))
-
-
-def checked(form: type[Form], values: dict[str, Any]) -> dict[str, Any]:
-    filled = form(data=values)
-    filled.is_valid(raise_exception=True)
-    return dict(filled.validated_data)
 
 
 def page(

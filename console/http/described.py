@@ -15,11 +15,12 @@ def describe(
     summary: str,
     answer: type[Serializer[Any]] | None,
     *,
+    status: int = 200,
     request: type[Serializer[Any]] | None = None,
     query: type[Serializer[Any]] | None = None,
 ) -> Callable[[View], View]:
     """``answer`` None: 204 without a body."""
-    success: dict[int, Any] = {200: answer} if answer else {204: None}
+    success: dict[int, Any] = {status: answer} if answer else {204: None}
     return extend_schema(
         summary=summary,
         request=request,
