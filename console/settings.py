@@ -218,6 +218,7 @@ SPECTACULAR_SETTINGS = {
         " programs only, so that Scaleway's SDKs, CLI and Terraform provider work unmodified. Both do the same things."
     ),
     "SERVE_PUBLIC": True,
+    "POSTPROCESSING_HOOKS": ["console.http.schema.add_errors"],
 }
 
 # Limits that are written into a namespace's claims ------------------------------------------------------

@@ -37,12 +37,6 @@ class Error(Answer):
     reason = serializers.CharField(required=False)
 
 
-#: Status → the same form everywhere; any request may get one of these.
-ERRORS: dict[int, Any] = dict.fromkeys(
-    (400, 401, 403, 404, 405, 409, 412, 413, 415, 429, 500, 503, 504), Error
-)
-
-
 def _report(kind: type[Any]) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
     """The fields of a report of the broker's, as the contract has them."""
     hints = get_type_hints(kind)

@@ -1,4 +1,4 @@
-"""What the OpenAPI description says of an operation, errors included."""
+"""What the OpenAPI description says of an operation; ``schema`` adds what may happen to any."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework.serializers import Serializer
 
-from console.http.answers import ERRORS
+from console.http.answers import Error
 
 View = Callable[..., Any]
 
@@ -25,5 +25,5 @@ def describe(
         summary=summary,
         request=request,
         parameters=[query] if query else [],
-        responses=success | ERRORS,
+        responses=success | {400: Error},
     )

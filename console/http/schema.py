@@ -9,6 +9,8 @@ from console.http.authentication import API_KEY_HEADER, ApiKeyAuthentication, Se
 from console.http.views import View
 
 _SCALEWAY = "console.http.scaleway"
+#: What any request may be answered with besides, always in the same form.
+_ERRORS = (400, 401, 403, 404, 405, 409, 412, 413, 415, 429, 500, 503, 504)
 
 
 class CookieScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -50,7 +52,8 @@ class AutoSchema(SpectacularSchema):
         return "_".join((self.method.lower(), *words))
 
     def get_tags(self) -> list[str]:
-        return [cast(View, self.view).tag]
+        view = cast(View, self.view)
+        return [view.tag or type(view).__module__.split(".")[2].capitalize()]
 
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         name = super().get_serializer_name(serializer, direction)
@@ -58,3 +61,14 @@ class AutoSchema(SpectacularSchema):
         if module.endswith(".forms"):
             name = f"{name}Request"
         return f"Scaleway{name}" if module.startswith(_SCALEWAY) else name
+
+
+def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Hook of drf-spectacular, once the description is whole."""
+    form = {"schema": {"$ref": "#/components/schemas/Error"}}
+    answer = {"content": {"application/json": form}, "description": ""}
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for status in _ERRORS:
+                operation["responses"].setdefault(str(status), answer)
+    return result
