@@ -2,7 +2,7 @@
 
 A machine without a C compiler, or without Python's headers, gets a wheel without a module, and a broker in plain
 Python. Nothing is written beside the sources.
-Settings  CC  the compiler, as everywhere; WIREROOM_CFLAGS  added to its flags, say -fsanitize=address -g;
+Settings  CC, CFLAGS  as everywhere: the compiler, and what is added to its flags, say -fsanitize=address -g;
           WIREROOM_PURE_PYTHON  anything but empty or 0: compile nothing
 """
 
@@ -73,7 +73,7 @@ def _compile(scratch: Path) -> Path | None:
         )
         _run([
             *compiler, "-O3", "-fPIC", "-fno-strict-aliasing", "-fwrapv", "-w", *_link_flags(),
-            f'-DSOURCES="{sources.digest()}"', *shlex.split(os.environ.get("WIREROOM_CFLAGS", "")),
+            f'-DSOURCES="{sources.digest()}"', *shlex.split(os.environ.get("CFLAGS", "")),
             f"-I{sysconfig.get_path('include')}", str(c_file), "-o", str(module),
         ])  # fmt: skip
     except (OSError, subprocess.SubprocessError) as problem:

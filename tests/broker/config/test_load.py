@@ -39,7 +39,10 @@ def refusal(tmp_path: Path, text: str) -> str:
             "trusted_keys: OABC\n",
             'server.conf:1:0: trust key "OABC" required to be a valid public operator nkey',
         ),
-        ('ping_interval: "5x"\n', 'server.conf:1:0: error parsing ping_interval: time: unknown unit "x" in duration "5x"'),
+        (
+            'ping_interval: "5x"\n',
+            'server.conf:1:0: error parsing ping_interval: time: unknown unit "x" in duration "5x"',
+        ),
         ("proxy_protocol: true\n", "server.conf:1:0: this setting is not supported by this server"),
         (
             "authorization {users: [{user: a}, {user: a}]}",
