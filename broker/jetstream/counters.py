@@ -22,6 +22,8 @@ SOURCES: Final = b"Nats-Counter-Sources"
 STREAM_SOURCE: Final = b"Nats-Stream-Source"
 #: Python turns so many digits into a number at most.
 DIGITS_MAX: Final = 4000
+#: Subject → total and where it is from.
+Totals = dict[bytes, tuple[int, dict[str, dict[str, str]]]]
 _NUMBER: Final = re.compile(rb"[+-]?[0-9]+")
 _NOT_WITH_A_COUNTER: Final = (
     b"Nats-Rollup",
@@ -55,13 +57,15 @@ def _number(value: bytes) -> int:
     return int(value)
 
 
-def count(stream: "Stream", draft: "Draft") -> None:
-    """Turns the increment into the new total. The last step before sizes and limits are looked at."""
+def count(stream: "Stream", draft: "Draft", totals: Totals | None = None) -> None:
+    """Turns the increment into the new total. The last step before sizes and limits are looked at. ``totals`` are those
+    of a batch that isn't stored yet."""
     value = draft.fields.get(INCR)
     if value is None:
         raise errors.MESSAGE_INCR_MISSING()
     increment = _number(value)
-    total, sources = _last(stream, draft.subject)
+    known = totals.get(draft.subject) if totals is not None else None
+    total, sources = known or _last(stream, draft.subject)
     origin = draft.fields.get(STREAM_SOURCE)
     if origin is not None:
         increment = _difference(draft, origin, sources)
@@ -69,6 +73,8 @@ def count(stream: "Stream", draft: "Draft") -> None:
     total += increment
     if abs(total) >= 10**DIGITS_MAX:
         raise errors.MESSAGE_INCR_INVALID()
+    if totals is not None:
+        totals[draft.subject] = (total, sources)
     draft.payload = b'{"val":"%d"}' % total
     draft.ack_extra = b',"val":"%d"' % total
     if sources:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from broker.jetstream.batch import Batches
 from broker.jetstream.direct import DirectGet, MirrorDirectGet
 from broker.jetstream.feature import Feature
 from broker.jetstream.mirror import Mirror
@@ -18,4 +19,5 @@ FEATURES: Final[tuple[type[Feature], ...]] = (
     Schedules,
     Mirror,
     Sources,
+    Batches,
 )

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("broker")
 
 _TOO_MANY: Final = b"NATS/1.0 429 Too Many Requests\r\n\r\n"
+ID: Final = b"Nats-Batch-Id"
+SEQUENCE: Final = b"Nats-Batch-Sequence"
+COMMIT: Final = b"Nats-Batch-Commit"
 #: Bytes of a message's header block.
 HEADER_MAX: Final = 65_535
 
@@ -79,7 +82,7 @@ def fields_of(header: bytes) -> dict[bytes, bytes]:
 # Checks ----------------------------------------------------------------------------------------------
 
 
-def _expected_stream(stream: "Stream", draft: Draft) -> None:
+def expected_stream(stream: "Stream", draft: Draft) -> None:
     expected = draft.fields.get(b"Nats-Expected-Stream")
     if expected is not None and expected != stream.name.encode():
         raise errors.STREAM_NOT_MATCH()
@@ -97,23 +100,23 @@ def _expected_last_subject_sequence(stream: "Stream", draft: Draft) -> None:
         last = index.subjects.last(draft.subject) or 0
     else:
         last = index.previous_matching(subject, index.last_seq + 1) or 0
-    if last != _number(expected):
+    if last != expected_number(expected):
         raise errors.STREAM_WRONG_LAST_SEQUENCE(seq=last)
 
 
 def _expected_last_sequence(stream: "Stream", draft: Draft) -> None:
     expected = draft.fields.get(b"Nats-Expected-Last-Sequence")
     last = stream.store.index.last_seq
-    if expected is not None and last != _number(expected):
+    if expected is not None and last != expected_number(expected):
         raise errors.STREAM_WRONG_LAST_SEQUENCE(seq=last)
 
 
-def _number(value: bytes) -> int:
+def expected_number(value: bytes) -> int:
     """-1, which no sequence is, for what is no number."""
     return int(value) if value.isdigit() and len(value) < 20 else -1
 
 
-def _reserved(stream: "Stream", draft: Draft) -> None:
+def reserved(stream: "Stream", draft: Draft) -> None:
     """Only the server says where a message came from."""
     if counters.STREAM_SOURCE in draft.fields and not draft.sourced:
         raise errors.MESSAGE_SOURCE_HDR_NOT_ALLOWED()
@@ -151,12 +154,12 @@ def _rollup(stream: "Stream", draft: Draft) -> None:
 #: In nats-server's order.
 CHECKS: Final[tuple[Check, ...]] = (
     counters.check,
-    _expected_stream,
+    expected_stream,
     ttl.check,
     _expected_last_subject_sequence,
     _expected_last_sequence,
     schedules.check,
-    _reserved,
+    reserved,
     _message_id,
     _expected_last_message_id,
     _rollup,
@@ -238,6 +241,9 @@ class Intake:
     def _receive_with_header(self, message: Message, reply: bytes) -> None:
         stream = self._stream
         draft = Draft(message, self.stored_as(message.subject), fields_of(message.header))
+        if ID in draft.fields:
+            self._receive_of_batch(draft, reply)
+            return
         try:
             seq = self.take(draft)
         except Stored as stored:
@@ -247,6 +253,32 @@ class Intake:
             return
         if reply:
             stream.acknowledge(reply, b"%b%d%b}" % (self._ack_head, seq, draft.ack_extra))
+
+    def _receive_of_batch(self, draft: Draft, reply: bytes) -> None:
+        """A message of an atomic batch; the last one stores all of them."""
+        from broker.jetstream.batch import refusal
+
+        stream = self._stream
+        self._check_server()
+        self._check_account(draft.subject, len(draft.header) + len(draft.payload))
+        if stream.batches is None:
+            raise errors.ATOMIC_PUBLISH_DISABLED()
+        drafts = stream.batches.receive(draft)
+        if not drafts:
+            if reply:
+                stream.account.publish(reply, b"")
+            return
+        error = refusal(stream, drafts)
+        if error is not None:
+            raise error
+        seq = 0
+        for each in drafts:
+            seq = self.store(each, grouped=True)
+        stream.store.end_group()
+        if reply:
+            batch_id = draft.fields[ID].decode(errors="replace")
+            extra = b',"batch":%b,"count":%d}' % (json_form.dumps(batch_id), len(drafts))
+            stream.acknowledge(reply, b"%b%d%b" % (self._ack_head, seq, extra))
 
     def stored_as(self, subject: bytes) -> bytes:
         """The subject that a message is stored under; one that the transform doesn't cover stays as it is."""
@@ -281,17 +313,18 @@ class Intake:
         draft.seq, draft.time_ns = seq, time_ns
         self.take(draft)
 
-    def store(self, draft: Draft) -> int:
-        """Stage what passed the checks of its headers; returns its sequence. Raises ApiError, StoreFailed."""
+    def store(self, draft: Draft, *, grouped: bool = False) -> int:
+        """Stage what passed the checks of its headers; returns its sequence. ``grouped``: the whole batch passed its
+        checks, limits included. Raises ApiError, StoreFailed."""
         stream, subject = self._stream, draft.subject
-        if self.unwanted(subject, len(draft.header), len(draft.payload), draft.rollup):
+        if self._is_unwanted(draft, grouped):
             seq = self._skip(subject, draft.seq)
         else:
-            if draft.fields:
+            if draft.fields and not grouped:
                 ttl.apply(stream, draft)
             seq = stream.append(
                 subject, draft.header, draft.payload, time_ns=draft.time_ns, seq=draft.seq,
-                expires_ns=draft.expires_ns, mark=draft.mark,
+                expires_ns=draft.expires_ns, mark=draft.mark, grouped=grouped,
             )  # fmt: skip
         stream.last_msg_id = draft.msg_id
         if draft.msg_id:
@@ -302,6 +335,11 @@ class Intake:
             schedules.purge_after(stream, draft)
         return seq
 
+    def _is_unwanted(self, draft: Draft, grouped: bool) -> bool:
+        if grouped:
+            return self._interest and not self._stream.consumers.has_interest(draft.subject)
+        return self.unwanted(draft.subject, len(draft.header), len(draft.payload), draft.rollup)
+
     def check_size(self, header_size: int, size: int) -> None:
         """Raises ApiError."""
         if header_size + size > self._message_max:
@@ -311,20 +349,26 @@ class Intake:
 
     def unwanted(self, subject: bytes, header_size: int, size: int, rollup: bytes = b"") -> bool:
         """Interest and limits. True when the message isn't kept because no consumer wants it. Raises ApiError."""
-        stream = self._stream
-        account, storage = stream.account, stream.config.storage
-        engine = account.engine
-        used = engine.memory_bytes if storage == "memory" else engine.store_bytes
-        if used > self._server_max:
-            raise errors.INSUFFICIENT_RESOURCES()
-        if self._interest and not stream.consumers.has_interest(subject):
+        self._check_server()
+        if self._interest and not self._stream.consumers.has_interest(subject):
             return True
-        more = stream.store.index.bytes - stream.used + size + header_size + len(subject)
-        if account.would_exceed(storage, more):
-            raise errors.ACCOUNT_RESOURCES_EXCEEDED()
+        self._check_account(subject, header_size + size)
         if self._refuses_new:
             self._refuse_new(subject, header_size, size, rollup)
         return False
+
+    def _check_server(self) -> None:
+        stream = self._stream
+        engine = stream.engine
+        in_memory = stream.config.storage == "memory"
+        if (engine.memory_bytes if in_memory else engine.store_bytes) > self._server_max:
+            raise errors.INSUFFICIENT_RESOURCES()
+
+    def _check_account(self, subject: bytes, size: int) -> None:
+        stream = self._stream
+        more = stream.store.index.bytes - stream.used + size + len(subject)
+        if stream.account.would_exceed(stream.config.storage, more):
+            raise errors.ACCOUNT_RESOURCES_EXCEEDED()
 
     def _refuse_new(self, subject: bytes, header_size: int, size: int, rollup: bytes) -> None:
         stream = self._stream

@@ -28,6 +28,7 @@ from broker.storage.store import DamagedMessage, Job, Message, StoreFailed, Stre
 
 if TYPE_CHECKING:
     from broker.jetstream.account import JetStreamAccount
+    from broker.jetstream.batch import Batches
 
 log = logging.getLogger("broker")
 
@@ -67,6 +68,8 @@ class Stream:
         self.features: list[Feature] = []
         #: The feature that is told of each message before it is staged.
         self.republish: Republish | None = None
+        #: The feature that gathers atomic batches.
+        self.batches: Batches | None = None
         self.intake = Intake(self)
         self._subs: list[InternalSubscription] = []
         self._touched = False
@@ -236,7 +239,7 @@ class Stream:
 
     def append(
         self, subject: bytes, header: bytes, payload: bytes, *,
-        time_ns: int = 0, seq: int = 0, expires_ns: int = 0, mark: int = 0,
+        time_ns: int = 0, seq: int = 0, expires_ns: int = 0, mark: int = 0, grouped: bool = False,
     ) -> int:  # fmt: skip
         """Stage a message and whatever its coming removes; returns its sequence. Raises StoreFailed."""
         index = self.store.index
@@ -244,7 +247,14 @@ class Stream:
             time_ns = max(self.engine.now_ns(), index.last_time_ns)
         previous = 0 if self.republish is None else index.subjects.last(subject) or 0
         seq = self.store.append(
-            subject, header, payload, time_ns, seq=seq, expires_ns=expires_ns, mark=mark
+            subject,
+            header,
+            payload,
+            time_ns,
+            seq=seq,
+            expires_ns=expires_ns,
+            mark=mark,
+            grouped=grouped,
         )
         if self.republish is not None:
             self.republish.noted(seq, previous)
