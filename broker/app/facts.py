@@ -1,12 +1,15 @@
 """``Config`` → what monitoring shows of it."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from broker.config.options import Config, PeerConfig, WebsocketConfig
+from broker.core.clock import Clock
 from broker.monitor.facts import Facts
-from broker.monitor.forms import number, present
+from broker.monitor.forms import number, present, timestamp
 
 if TYPE_CHECKING:
+    from broker.core.account_claims import OperatorAccounts
     from broker.identity.claims import OperatorClaims
 
 _DEFAULT_TIMEOUT_S = 2.0
@@ -41,6 +44,29 @@ def fill_operators(
 ) -> None:
     facts.operator_tokens = tokens
     facts.operator_claims = tuple(claim.to_dict() for claim in claims)
+
+
+def account_facts(accounts: "OperatorAccounts", clock: Clock) -> Callable[[str], dict[str, Any]]:
+    """What an account's claims say, for /accountz."""
+
+    def facts_of(name: str) -> dict[str, Any]:
+        now_s = clock.wall_s()
+        held = accounts.find(name, now_s)
+        if held is None:
+            return {}
+        claims, revocations = held.claims, held.claims.body.revocations
+        return present(
+            {
+                "expired": 0 < claims.expires_at <= now_s,
+                "jwt": held.token,
+                "issuer_key": claims.issuer,
+                "tags": claims.body.tags,
+                "decoded_jwt": claims.to_dict(),
+                "revoked_user": {user: timestamp(at_s) for user, at_s in revocations.items()},
+            }
+        )
+
+    return facts_of
 
 
 def _blocks(config: Config) -> dict[str, dict[str, Any]]:

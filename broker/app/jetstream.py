@@ -175,7 +175,7 @@ class JetStreamService:
 
     def problems(self, account: str, stream: str, consumer: str) -> Iterator[HealthProblem]:
         for found in self._report.problems(account, stream, consumer):
-            yield HealthProblem(*found)
+            yield HealthProblem(*found, status=404 if " not found" in found.error else 503)
 
 
 def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:

@@ -40,7 +40,9 @@ class System:
         self.configured(config)  # by now the listeners' ports are known
         account = self._server.system_account
         if operation is not None:
-            facts.fill_operators(self.monitor.facts, operation.tokens, operation.trust.operators)
+            shown = self.monitor.facts
+            facts.fill_operators(shown, operation.tokens, operation.trust.operators)
+            shown.account_facts = facts.account_facts(operation.accounts, self._server.clock)
         if account is None:
             return
         service = self._service = SystemService(self.monitor, account, reload)

@@ -3,7 +3,7 @@
 Source   nats-server ``accounts.go`` (checkStreamExportApproved, checkServiceExportApproved, checkAuth, checkActivation)
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -59,7 +59,7 @@ class Exports:
     def __len__(self) -> int:
         return len(self._found)
 
-    def __iter__(self) -> Iterable[Export]:
+    def __iter__(self) -> Iterator[Export]:
         yield from self._found.values()
 
     def replace(self, exports: Iterable[Export], signers: Iterable[str]) -> None:

@@ -59,6 +59,7 @@ class Report:
             fields["sync_always"] = True
         if options.domain:
             fields["domain"] = options.domain
+        fields["compress_ok"] = True
         return fields | ({"strict": True} if options.strict else {})
 
     def stats(self) -> dict[str, Any]:
@@ -85,10 +86,10 @@ class Report:
             "config": self._config(),
             "limits": {},
             "streams": len(streams),
+            **({"streams_leader": len(streams)} if options["raft"] else {}),
             "consumers": consumers,
+            **({"consumers_leader": consumers} if options["raft"] else {}),
         }
-        if options["raft"]:
-            fields |= {"streams_leader": len(streams), "consumers_leader": consumers}
         fields["messages"] = sum(stream.store.index.messages for stream in streams)
         fields["bytes"] = sum(stream.store.index.bytes for stream in streams)
         details = [self._account(account, options) for account in self._chosen(options)]

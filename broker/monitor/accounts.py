@@ -6,8 +6,9 @@ Source   nats-server ``monitor.go`` (Accountz, accountInfo, AccountStatz), ``eve
 from typing import Any, Final
 
 from broker.core.account import Account
+from broker.core.exports import Export
 from broker.monitor.facts import Monitor
-from broker.monitor.forms import present, timestamp
+from broker.monitor.forms import present, text, timestamp
 from broker.monitor.options import BadRequest, Option, Values
 from broker.monitor.subsz import sublist_stats
 
@@ -38,32 +39,93 @@ def account_info(monitor: Monitor, name: str) -> dict[str, Any]:
     more = facts.account_facts(name) if facts.account_facts is not None else {}
     updated = more.pop("update_time", timestamp(facts.config_load_s or server.start_s))
     jwt = _taken(more, _BEFORE_NAME)
-    claims = _taken(more, _AFTER_NAME)
     return {
         "account_name": name,
         "update_time": updated,
         **present({"is_system": account.is_system}),
         "expired": more.pop("expired", False),
-        "complete": more.pop("complete", True),
-        "jetstream_enabled": more.pop("jetstream_enabled", False),
+        "complete": not account.imports.problems,
+        "jetstream_enabled": server.options.jetstream and bool(account.jetstream),
         "leafnode_connections": 0,
         "client_connections": account.connections,
         "subscriptions": len(account.sublist),
-        **more,
+        **present(
+            {
+                "mappings": _mappings(account),
+                "exports": _exports(account),
+                "imports": _imports(account),
+            }
+        ),
         **jwt,
         "name_tag": account.label,
-        **claims,
+        **more,
         "sublist_stats": sublist_stats((account.sublist,)),
     }
 
 
-#: Facts that stand before and behind ``name_tag``.
+#: Facts that stand before ``name_tag``; all others stand behind it.
 _BEFORE_NAME: Final = ("jwt", "issuer_key")
-_AFTER_NAME: Final = ("tags", "decoded_jwt", "validation_result_jwt", "revoked_user")
 
 
 def _taken(facts: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: facts.pop(name) for name in names if name in facts}
+
+
+def _mappings(account: Account) -> dict[str, list[dict[str, Any]]]:
+    return {
+        text(mapping.source): [
+            {"subject": text(d.subject), "weight": d.weight, **present({"cluster": d.cluster})}
+            for d in mapping.destinations
+        ]
+        for mapping in account.mapping or ()
+    }
+
+
+def _exports(account: Account) -> list[dict[str, Any]]:
+    return [_export(export) for export in account.exports]
+
+
+def _export(export: Export) -> dict[str, Any]:
+    response = export.response_type if export.kind == "service" else ""
+    return {
+        "subject": text(export.subject),
+        "type": export.kind,
+        **present({"token_req": export.token_required, "response_type": response}),
+        **present({"approved_accounts": sorted(export.accounts or ())}),
+        **present(
+            {"revoked_activations": {k: timestamp(v) for k, v in export.revocations.items()}}
+        ),
+    }
+
+
+def _imports(account: Account) -> list[dict[str, Any]]:
+    """Streams, then services, those that the server gives to every account among them."""
+    imports = account.imports
+    streams = [
+        {
+            "subject": text(stream.source),
+            "account": stream.exporter.name,
+            "local_subject": text(stream.local),
+            "type": "stream",
+            "invalid": False,
+            "share": False,
+            "tracking": False,
+        }
+        for stream in imports.streams
+    ]
+    return streams + [
+        {
+            "subject": text(service.subject),
+            "account": service.exporter.name,
+            "to": text(service.local),
+            "local_subject": text(service.local),
+            "type": "service",
+            "invalid": False,
+            "share": service.share,
+            "tracking": False,
+        }
+        for service in imports.services
+    ]
 
 
 # Counters --------------------------------------------------------------------------------------------

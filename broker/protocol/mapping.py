@@ -6,7 +6,7 @@ on purpose. Destinations for a cluster don't count in a server that stands alone
 Source   nats-server ``accounts.go`` (AddWeightedMappings, selectMappedSubject)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,13 +28,14 @@ class Destination:
 class SubjectMapping:
     """One source and its weighted destinations."""
 
-    __slots__ = ("_choices", "_only", "source")
+    __slots__ = ("_choices", "_only", "destinations", "source")
 
     def __init__(self, source: bytes, destinations: Sequence[Destination]) -> None:
         """Raises TransformError."""
         if not is_valid_subject(source):
             raise TransformError(BAD_SUBJECT)
         self.source = source
+        self.destinations = tuple(destinations)
         _check(source, destinations)
         own = [d for d in destinations if not d.cluster]
         weights = [(d.weight, Transform(source, d.subject)) for d in own]
@@ -73,6 +74,10 @@ class Mappings:
         self._covering = [m for m in made if has_wildcards(m.source)]
         self._known: dict[bytes, SubjectMapping | None] = {}
         self._random = random
+
+    def __iter__(self) -> Iterator[SubjectMapping]:
+        yield from self._literal.values()
+        yield from self._covering
 
     def __call__(self, subject: bytes) -> bytes:
         """The subject that a publish to ``subject`` goes to."""

@@ -174,6 +174,14 @@ async def test_operators_delete_accounts(world: World) -> None:
     await client.close()
 
 
+async def test_claims_are_in_account_info(world: World) -> None:
+    info = (await world.ask(f"$SYS.REQ.ACCOUNT.{SYSTEM.public}.INFO"))["data"]
+    assert (info["name_tag"], info["issuer_key"]) == ("SYS", OPERATOR.public)
+    assert info["is_system"] and info["complete"] and not info["expired"]
+    assert info["decoded_jwt"]["sub"] == SYSTEM.public
+    assert info["jwt"].count(".") == 2
+
+
 async def test_expiry_and_names_are_in_user_info(world: World) -> None:
     info = (await world.ask("$SYS.REQ.USER.INFO"))["data"]
     assert info["account"] == SYSTEM.public
