@@ -221,3 +221,5 @@ class Pull:
     def close(self, *, deleted: bool) -> None:
         if deleted:
             self.requests.end_all(409, "Consumer Deleted")
+        else:
+            self.requests.end_each(409, "Server Shutdown")

@@ -229,6 +229,11 @@ class Requests:
             self._discard(request)
             self._tell(request.reply, status(code, text))
 
+    def end_each(self, code: int, text: str) -> None:
+        """As ``end_all``, saying how much of each is left."""
+        for request in tuple(self._queue):
+            self._end(request, code, text)
+
     def _end(self, request: PullRequest, code: int, text: str) -> None:
         self._discard(request)
         self._tell(request.reply, status(code, text, request.rest()))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("broker")
 
+#: Replies of fast batches, which this server doesn't take, end so.
+_FAST_BATCH: Final = b".$FI"
 _TOO_MANY: Final = b"NATS/1.0 429 Too Many Requests\r\n\r\n"
 ID: Final = b"Nats-Batch-Id"
 SEQUENCE: Final = b"Nats-Batch-Sequence"
@@ -217,6 +219,8 @@ class Intake:
         try:
             if stream.config.sealed:
                 raise errors.STREAM_SEALED()
+            if reply.endswith(_FAST_BATCH):
+                raise errors.BATCH_PUBLISH_DISABLED()
             self.check_size(len(header), len(payload))
             if header:
                 self._receive_with_header(message, reply)

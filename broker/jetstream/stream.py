@@ -34,6 +34,8 @@ log = logging.getLogger("broker")
 
 #: Told "" when all is on disk, else why it isn't.
 Settled = Callable[[str], None]
+#: Between syncs of a stream that is to be persisted asynchronously, where the server syncs always.
+_ASYNC_SYNC_S = 1.0
 #: Space is given back this long after something was removed.
 _MAINTENANCE_S = 0.1
 
@@ -215,6 +217,14 @@ class Stream:
         """Tells it from another stream of the same name, before or after."""
         return short_hash(times.time_text(self.created_ns))
 
+    @property
+    def sync_interval_s(self) -> float:
+        """Seconds that an acknowledged message may not be on disk yet; 0 = none."""
+        interval_s = self.engine.options.sync_interval_s
+        if interval_s == 0 and self.config.persist_mode == "async":
+            return _ASYNC_SYNC_S
+        return interval_s
+
     # Reading ----------------------------------------------------------------------------------------
 
     @property
@@ -338,7 +348,7 @@ class Stream:
             return
         acks, self._acks = self._acks, []
         settled, self._settled = self._settled, []
-        sync = self.engine.options.sync_interval_s == 0 or self._sync_due
+        sync = self._sync_due or self.sync_interval_s == 0
         job = self.store.begin_commit(sync)
         if job is None:
             self.buffered_bytes = 0
@@ -410,7 +420,7 @@ class Stream:
 
     def _arm_sync(self) -> None:
         if self._sync_timer is None and not self.closed:
-            self._sync_timer = self.engine.after(self.engine.options.sync_interval_s, self._sync)
+            self._sync_timer = self.engine.after(self.sync_interval_s, self._sync)
 
     def _sync(self) -> None:
         self._sync_timer = None

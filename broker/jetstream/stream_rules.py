@@ -59,6 +59,7 @@ def checked_config(
     _check_discard(config)
     _fill_markers(config, pedantic)
     _fill_schedules(config, pedantic)
+    _check_persistence(config)
     _check_unsupported(config)
     check_sources(config, pedantic, find)
     _check_subjects(config)
@@ -257,12 +258,19 @@ def _fill_schedules(config: StreamConfig, pedantic: bool) -> None:
         config.allow_rollup_hdrs, config.deny_purge = True, False
 
 
+def _check_persistence(config: StreamConfig) -> None:
+    if config.persist_mode != "async":
+        return
+    if config.storage == "memory":
+        raise refused("async persist mode is only supported on file storage")
+    if config.num_replicas > 1:
+        raise refused("async persist mode is not supported on replicated streams")
+    if config.allow_atomic:
+        raise refused("async persist mode is not supported with atomic batch publish")
+
+
 def _check_unsupported(config: StreamConfig) -> None:
     """What nats-server has and this server hasn't: said, rather than accepted without effect."""
-    if config.persist_mode == "async":
-        raise refused("async persist mode is not supported by this server")
-    if config.allow_batched and config.mirror is None:
-        raise refused("fast batch publishing is not supported by this server")
     sources = [config.mirror, *config.sources]
     if any(source is not None and source.consumer is not None for source in sources):
         raise refused(

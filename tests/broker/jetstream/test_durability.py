@@ -171,3 +171,24 @@ def test_the_domain_is_one_more_way_to_everything() -> None:
     assert world.answer(reply)["domain"] == "hub"
     assert world.answer(put) == {"stream": "KV_b", "domain": "hub", "seq": 1}
     assert world.messages("KV_b") == {1: (b"$KV.b.key", b"value")}
+
+
+def test_a_stream_that_is_persisted_asynchronously_is_synced_a_second_later() -> None:
+    world = World()
+    assert world.create("S", persist_mode="async")["config"]["persist_mode"] == "async"
+    world.publish("S", b"soon on disk")
+    world.advance(2)
+    world.publish("S", b"written only")
+    assert {1: (b"S", b"soon on disk")}.items() <= world.crash().messages("S").items()
+    assert refusal(world.create("M", persist_mode="async", storage="memory")) == (500, 10052)
+
+
+def test_fast_batches_are_refused_one_message_at_a_time() -> None:
+    world = World()
+    world.create("S", allow_batched=True)
+    answers: list[bytes] = []
+    world.account.subscribe(b"batch.>", lambda message: answers.append(message.payload))
+    world.account.publish(b"S", b"x", b"batch.id.10.ok.1.0.$FI")
+    world.settle()
+    assert refusal(json.loads(answers[0])) == (400, 10205)
+    assert world.state("S")["messages"] == 0

@@ -359,8 +359,6 @@ def test_names_are_judged_as_nats_server_judges_them(name: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"persist_mode": "async"},
-        {"allow_batched": True},
         {"mirror": {"name": "B", "consumer": {"name": "c", "deliver_subject": "d"}}},
     ],
 )
