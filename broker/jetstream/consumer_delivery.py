@@ -4,8 +4,10 @@ Stops are the end of the stream, nobody who takes any, the limit of unacknowledg
 limit, the pace of an original replay, a client that is far behind, and the share of a turn.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from broker.jetstream import consumer_burst as burst
 from broker.protocol import headers
 from broker.storage.store import Message
 
@@ -21,6 +23,21 @@ _CONGESTED_NS: Final = 5_000_000
 _REFUSED_NS: Final = 100_000_000
 _SECOND_NS: Final = 1_000_000_000
 _REPLAY_MIN_NS: Final = 1_000_000
+
+
+class _Share:
+    """What went out in this turn."""
+
+    __slots__ = ("messages", "seqs", "size")
+
+    def __init__(self) -> None:
+        self.messages = self.size = 0
+        self.seqs: list[int] = []
+
+    def add(self, seqs: Sequence[int], size: int) -> None:
+        self.messages += len(seqs)
+        self.size += size
+        self.seqs += seqs
 
 
 class Delivery:
@@ -50,10 +67,12 @@ class Delivery:
         consumer = self._consumer
         self._headers_only = consumer.config.headers_only
         self._pins = consumer.config.priority_policy == "pinned_client"
+        #: Messages must be looked at one by one.
+        self._special = self._headers_only or consumer.config.priority_policy != "none"
         self._rate = consumer.config.rate_limit_bps // 8
         limit = consumer.stream.config.max_msg_size
-        self._burst = limit if limit > 0 else consumer.engine.server.options.max_payload
-        self._tokens = float(self._burst)
+        self._tokens_max = limit if limit > 0 else consumer.engine.server.options.max_payload
+        self._tokens = float(self._tokens_max)
         self._paced = self._rate > 0 or self._replay_end > 0
 
     def run(self, now_ns: int) -> int:
@@ -65,35 +84,53 @@ class Delivery:
         mode, ledger, stream = consumer.mode, consumer.ledger, consumer.stream
         if not mode.is_open(now_ns):
             return 0
-        end = stream.end
-        self._waiting = ledger.num_pending(end)
-        settles = consumer.config.ack_policy == "none" and stream.config.retention != "limits"
-        settled: list[int] = []
-        messages = size = 0
+        share = _Share()
+        self._waiting = ledger.num_pending(stream.end)
         while not self._not_before_ns and mode.is_open(now_ns):
-            if messages >= _TURN_MESSAGES or size >= _TURN_BYTES:
+            if share.messages >= _TURN_MESSAGES or share.size >= _TURN_BYTES:
                 consumer.wake()
                 break
-            seq = ledger.peek(end)
-            if not seq:
+            if not (self._burst(share, now_ns) or self._next(share, now_ns)):
                 break
-            message = stream.read(seq, ahead=True)
-            if message is None:
-                ledger.skip(seq)
-                self._waiting = ledger.num_pending(end)
-                continue
-            taken = self._deliver(message, now_ns)
-            if not taken:
-                break
-            messages += 1
-            size += taken
-            if settles:
-                settled.append(seq)
-        if settled:
-            consumer.settled(settled)
-        if messages:
+        if consumer.config.ack_policy == "none" and stream.config.retention != "limits":
+            consumer.settled(share.seqs)
+        if share.messages:
             self._delivered(now_ns)
         return self._not_before_ns
+
+    def _burst(self, share: "_Share", now_ns: int) -> bool:
+        """As many as can go at once; False when none can."""
+        if self._paced or self._special:
+            return False
+        limit = _TURN_MESSAGES - share.messages
+        seqs, size = burst.deliver(self._consumer, self._prefix, self._waiting, limit, now_ns)
+        if not seqs:
+            return False
+        self._waiting -= len(seqs)
+        share.add(seqs, size)
+        self._look_at_client(now_ns)
+        return True
+
+    def _next(self, share: "_Share", now_ns: int) -> bool:
+        """One message, or past one that can't be read; False when that's all for now."""
+        ledger, stream = self._consumer.ledger, self._consumer.stream
+        seq = ledger.peek(stream.end)
+        if not seq:
+            return False
+        message = stream.read(seq)
+        if message is None:
+            ledger.skip(seq)
+            self._waiting = ledger.num_pending(stream.end)
+            return True
+        size = self._deliver(message, now_ns)
+        if size:
+            share.add((seq,), size)
+        return size > 0
+
+    def _look_at_client(self, now_ns: int) -> None:
+        """No more for now if it's far behind."""
+        if self._consumer.outlet.is_congested():
+            self._not_before_ns = now_ns + _CONGESTED_NS
 
     def _deliver(self, message: Message, now_ns: int) -> int:
         """Send it, or don't: its size, 0 when it can't go now."""
@@ -123,7 +160,7 @@ class Delivery:
         if not outlet.send(target.reply, subject, reply, header, payload):
             ledger.undelivered(seq, now_ns)
             self._not_before_ns = now_ns + _REFUSED_NS
-        elif target.reply != self._last_inbox and outlet.congested(target.reply):
+        elif target.reply != self._last_inbox and outlet.is_congested():
             self._not_before_ns = now_ns + _CONGESTED_NS
         else:
             self._last_inbox = target.reply
@@ -162,7 +199,7 @@ class Delivery:
     def _rate_due(self, size: int, now_ns: int) -> int:
         """When ``size`` bytes may go; more than a burst goes when a whole burst is saved up."""
         gained = (now_ns - self._tokens_ns) * self._rate / _SECOND_NS
-        self._tokens = min(self._tokens + gained, float(self._burst))
+        self._tokens = min(self._tokens + gained, float(self._tokens_max))
         self._tokens_ns = now_ns
-        missing = min(size, self._burst) - self._tokens
+        missing = min(size, self._tokens_max) - self._tokens
         return now_ns + int(missing * _SECOND_NS / self._rate) + 1 if missing > 0 else 0

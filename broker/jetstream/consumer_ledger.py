@@ -88,6 +88,21 @@ class Ledger:
         self.next_seq = max(self.next_seq, end) if seq is None else seq
         return seq or 0
 
+    def run(self, end: int, limit: int) -> list[int]:
+        """New messages that can go out one after the other; none when something else comes first."""
+        if self._again or self._lasts:
+            return []
+        most = self.terms.max_ack_pending
+        if most:
+            limit = min(limit, most - len(self.record.state.pending))
+        return self.found.run(self.next_seq, end, limit) if limit > 0 else []
+
+    def deliver_run(self, seqs: list[int], now_ns: int) -> None:
+        """These, as ``run`` gave them, go out."""
+        self.record.delivered_run(seqs, now_ns, pending=self.terms.ack_policy != "none")
+        self.next_seq = seqs[-1] + 1
+        # ``run`` knows literal filters and none, for which nothing is counted along.
+
     def next_delivery(self, seq: int) -> tuple[int, int]:
         """The consumer sequence of ``seq``, as ``peek`` gave it, and how often it will have been delivered."""
         state = self.record.state

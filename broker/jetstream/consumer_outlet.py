@@ -54,13 +54,22 @@ class Outlet:
         self._payload_bytes += size
         return True
 
+    def sid(self, inbox: bytes) -> bytes:
+        """Of the one subscription that receives what is sent to ``inbox``; empty when it's not that simple."""
+        match = self._opened(inbox)
+        return self._sub.sid if self._sub is not None and match.headers else b""
+
+    def put(self, lines: list[bytes], payload_bytes: int) -> None:
+        """Messages for the client whose ``sid`` was asked last, ready to write."""
+        self._lines += lines
+        self._payload_bytes += payload_bytes
+
     def tell(self, inbox: bytes, header: bytes, reply: bytes = b"") -> bool:
         """A status: a header block without payload."""
         return self.send(inbox, inbox, reply, header, b"")
 
-    def congested(self, inbox: bytes) -> bool:
-        """Whether the one client behind ``inbox`` is far behind; several are left to their own limits."""
-        self._opened(inbox)
+    def is_congested(self) -> bool:
+        """Whether the one client that was sent to last is far behind; several are left to their own limits."""
         if self._client is None:
             return False
         outbound = self._client.outbound

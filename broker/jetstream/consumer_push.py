@@ -77,6 +77,13 @@ class Push:
     def is_open(self, now_ns: int) -> bool:
         return self.active and not (self._window and self._out_bytes > self._window)
 
+    def room(self) -> int:
+        """Bytes that may go out before flow control has something to say; 0 = without end."""
+        if not self._window:
+            return 0
+        limit = self._window if self._asked else self._window // 2
+        return max(limit - self._out_bytes, 1)
+
     def take(self, size: int, now_ns: int) -> "Push | None":
         return self
 

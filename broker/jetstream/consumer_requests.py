@@ -188,6 +188,14 @@ class Requests:
             return request
         return None
 
+    def count_off_only(self, count: int) -> None:
+        """The one request that waits was given so many messages."""
+        request = self._queue[0]
+        request.left -= count
+        request.delivered += count
+        if request.left <= 0:
+            self._queue.popleft()
+
     def _count_off(self, request: PullRequest, size: int) -> None:
         if request.bytes_left > 0:
             request.bytes_left -= size

@@ -232,13 +232,12 @@ class Stream:
         """One more than the last sequence that may be shown."""
         return self.store.committed_seq + 1
 
-    def read(self, seq: int, *, ahead: bool = False) -> Message | None:
-        """A committed message; None when there is none, or it can't be read, which is counted and logged. ``ahead``:
-        those after it will be read next."""
+    def read(self, seq: int) -> Message | None:
+        """A committed message; None when there is none, or it can't be read, which is counted and logged."""
         if seq > self.store.committed_seq:
             return None
         try:
-            return self.store.read(seq, ahead=ahead)
+            return self.store.read(seq)
         except (DamagedMessage, OSError) as error:
             if seq not in self.damaged:
                 self.damaged.add(seq)

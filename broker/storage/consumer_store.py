@@ -15,6 +15,7 @@ are delivered again, never that one is skipped.
 import struct
 import zlib
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import NamedTuple
 
 from broker.storage.disk import Disk, File, write_atomically
@@ -32,6 +33,8 @@ _ACKED = 4
 _RESET = 5
 _EXHAUSTED = 6
 _TOUCHED = 7
+#: All from ``stream_seq`` up to the one in the place of ``consumer_seq``, as _PENDING with the next consumer sequences.
+_RUN = 8
 #: The log is folded into a new snapshot beyond this length and four times the snapshot's.
 _LOG_BYTES_MIN = 64 * 1024
 _FOLD_RATIO = 4
@@ -74,6 +77,18 @@ class ConsumerRecord:
     def delivered(self, stream_seq: int, consumer_seq: int, time_ns: int, *, pending: bool) -> None:
         """A message went out, for the first time or again; with ``pending`` an acknowledgement is awaited."""
         self._change(_PENDING if pending else _DELIVERED, stream_seq, consumer_seq, time_ns)
+
+    def delivered_run(self, stream_seqs: list[int], time_ns: int, *, pending: bool) -> None:
+        """As ``delivered`` for each of these, ascending and all for the first time."""
+        consumer_seq = self.state.delivered_consumer_seq + 1
+        first, last, count = stream_seqs[0], stream_seqs[-1], len(stream_seqs)
+        if not pending:
+            self._change(_DELIVERED, last, consumer_seq + count - 1, time_ns)
+        elif last - first == count - 1:
+            self._change(_RUN, first, last, time_ns)
+        else:
+            for offset, stream_seq in enumerate(stream_seqs):
+                self._change(_PENDING, stream_seq, consumer_seq + offset, time_ns)
 
     def touched(self, stream_seq: int, time_ns: int, deliveries: int) -> None:
         """The wait of a pending message begins at ``time_ns``; it counts as delivered so often."""
@@ -233,6 +248,8 @@ def _apply(state: ConsumerState, kind: int, stream_seq: int, consumer_seq: int, 
             state.pending[stream_seq] = Pending(consumer_seq, value, 1)
         else:
             state.pending[stream_seq] = Pending(known.consumer_seq, value, known.deliveries + 1)
+    elif kind == _RUN:
+        _deliver_run(state, stream_seq, consumer_seq, value)
     elif kind == _ACKED:
         if state.pending.pop(stream_seq, None) is not None and not state.pending:
             _settle_all(state)
@@ -258,6 +275,14 @@ def _apply(state: ConsumerState, kind: int, stream_seq: int, consumer_seq: int, 
 def _deliver(state: ConsumerState, stream_seq: int, consumer_seq: int) -> None:
     state.delivered_consumer_seq = max(state.delivered_consumer_seq, consumer_seq)
     state.delivered_stream_seq = max(state.delivered_stream_seq, stream_seq)
+
+
+def _deliver_run(state: ConsumerState, first: int, last: int, time_ns: int) -> None:
+    consumer_seq = state.delivered_consumer_seq + 1
+    end = consumer_seq + last - first + 1
+    waits = map(Pending, range(consumer_seq, end), repeat(time_ns), repeat(1))
+    state.pending.update(zip(range(first, last + 1), waits, strict=False))
+    _deliver(state, last, end - 1)
 
 
 def _exhaust(state: ConsumerState, stream_seq: int) -> None:

@@ -5,10 +5,11 @@ the floor or the last sequence moved otherwise. See ``segment`` for the form and
 """
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from broker.storage.disk import Disk
+from broker.storage.entry_table import EntryTable
 from broker.storage.jobs import CommitJob, DropJob, EraseJob, RewriteJob, SidecarJob, Write
 from broker.storage.message_index import MessageIndex
 from broker.storage.recovery import DamageReport, recover
@@ -20,7 +21,7 @@ from broker.storage.segment import (
     MESSAGE,
     RECORDS_AT,
     Head,
-    decode_record,
+    decode_message,
     encode_record,
     filler,
 )  # fmt: skip
@@ -107,8 +108,6 @@ class FileStore:
         self._erasures_synced: list[int] = []
         self._erasures: list[int] = []
         self._maintaining: Job | None = None
-        #: What was read ahead last: of which generation of which segment, from where on, the bytes.
-        self._ahead: tuple[tuple[int, int], int, bytes] = (-1, -1), 0, b""
         #: Segments from which something was removed since they were last looked at.
         self._touched: set[int] = {segment.head.segment_id for segment in found.segments}
         self._committed_seq = self.index.last_seq
@@ -289,7 +288,7 @@ class FileStore:
 
     # Reading -----------------------------------------------------------------------------------
 
-    def read(self, seq: int, *, ahead: bool = False) -> Message | None:
+    def read(self, seq: int) -> Message | None:
         found = self.index.find(seq)
         if found is None:
             return None
@@ -299,27 +298,43 @@ class FileStore:
         table, row = found
         segment = self._by_table[id(table)]
         offset, length = table.offsets[row], table.sizes[row] + RECORD_EXTRA_BYTES
-        salt = segment.head.salt
-        known, start, data = self._ahead
-        record = None
-        if known == (segment.head.segment_id, segment.head.generation) and start <= offset:
-            record = decode_record(data, offset - start, salt, start)
-        if record is None or record.seq != seq:
-            start, data = offset, self._read_from(segment, offset, length, ahead)
-            record = decode_record(data, 0, salt, start)
-        if record is None or record.seq != seq:
+        data = self._read_at(segment, offset, length)
+        parts = decode_message(data, 0, segment.head.salt, seq)
+        if parts is None:
             raise DamagedMessage(f"{segment.path}: message {seq} at byte {offset} is damaged")
-        subject, header, payload = record.parts(data, start)
-        return Message(seq, record.time_ns, subject, header, payload)
+        return Message(seq, *parts)
 
-    def _read_from(self, segment: Segment, offset: int, length: int, ahead: bool) -> bytes:
+    def read_run(self, seqs: Sequence[int]) -> list[Message]:
+        found: list[Message] = []
+        staged, sent = self._staged.messages, self._sent.messages
+        table, segment, start, data = EntryTable(), None, 0, b""
+        for seq in seqs:
+            message = staged.get(seq) or sent.get(seq)
+            if message is None:
+                row = table.row_of(seq)
+                if row < 0 or not table.live[row]:
+                    located = self.index.find(seq)
+                    if located is None:
+                        break
+                    table, row = located
+                    segment, data = self._by_table[id(table)], b""
+                assert segment is not None, "a row was found, so its segment is known"
+                offset, salt = table.offsets[row], segment.head.salt
+                parts = decode_message(data, offset - start, salt, seq)
+                if parts is None:
+                    length = max(table.sizes[row] + RECORD_EXTRA_BYTES, _AHEAD_BYTES)
+                    start, data = offset, self._read_at(segment, offset, length)
+                    parts = decode_message(data, 0, salt, seq)
+                if parts is None:
+                    break
+                message = Message(seq, *parts)
+            found.append(message)
+        return found
+
+    def _read_at(self, segment: Segment, offset: int, length: int) -> bytes:
         if not segment.is_open:
             self._open_for_reading(segment)
-        if not ahead:
-            return segment.file().read_at(length, offset)
-        data = segment.file().read_at(max(length, _AHEAD_BYTES), offset)
-        self._ahead = (segment.head.segment_id, segment.head.generation), offset, data
-        return data
+        return segment.file().read_at(length, offset)
 
     def _open_for_reading(self, segment: Segment) -> None:
         """Keep few files open; those in use by a job are the last ones or the job's own."""

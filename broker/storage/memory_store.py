@@ -1,5 +1,8 @@
 """A stream's messages in memory: the same interface as on disk, committed as soon as they are staged."""
 
+from collections.abc import Sequence
+from itertools import takewhile
+
 from broker.storage.message_index import MessageIndex
 from broker.storage.store import Job, Message
 
@@ -71,8 +74,12 @@ class MemoryStore:
                 self.index.drop_table(table)
         return removed
 
-    def read(self, seq: int, *, ahead: bool = False) -> Message | None:
+    def read(self, seq: int) -> Message | None:
         return self._messages.get(seq)
+
+    def read_run(self, seqs: Sequence[int]) -> list[Message]:
+        messages = self._messages
+        return [messages[seq] for seq in takewhile(messages.__contains__, seqs)]
 
     def stored_size(self, subject: bytes, header: bytes, payload: bytes) -> int:
         return len(subject) + len(header) + len(payload) + _OVERHEAD_BYTES

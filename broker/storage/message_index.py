@@ -140,6 +140,20 @@ class MessageIndex:
                 return table.seqs[row]
         return None
 
+    def run(self, start: int, end: int, limit: int) -> list[int]:
+        """The first ``limit`` live sequences in [``start``, ``end``), or fewer: whole only within one segment."""
+        at = max(bisect_right(self._starts, start) - 1, 0)
+        for table in self.tables[at:]:
+            row = table.next_live(start)
+            if row < 0:
+                continue
+            seqs = table.seqs[row : row + limit].tolist()
+            if table.live_count < len(table):
+                live = table.live[row : row + limit]
+                seqs = [seq for seq, lives in zip(seqs, live, strict=True) if lives]
+            return seqs if seqs[-1] < end else seqs[: bisect_left(seqs, end)]
+        return []
+
     def previous_seq(self, end: int) -> int | None:
         """The highest live sequence that is below ``end``."""
         for index in range(bisect_left(self._starts, end) - 1, -1, -1):

@@ -148,6 +148,29 @@ def decode_record(data: bytes, at: int, salt: int, base: int = 0) -> Record | No
     )
 
 
+def decode_message(
+    data: bytes, at: int, salt: int, seq: int
+) -> tuple[int, bytes, bytes, bytes] | None:
+    """Time, subject, header and payload of the intact message ``seq`` at ``data[at]``, else None."""
+    if at < 0 or at + RECORD_BYTES > len(data):
+        return None
+    crc, magic, kind, length, _, found_seq, time_ns, _, n_subject, _, has_header = (
+        RECORD.unpack_from(data, at)
+    )
+    end = at + length
+    if found_seq != seq or magic != MAGIC or kind > GROUPED or end > len(data):
+        return None
+    if length < RECORD_BYTES or crc != zlib.crc32(data[at + 4 : end], salt):
+        return None
+    middle = at + RECORD_BYTES + n_subject
+    subject = data[at + RECORD_BYTES : middle]
+    if not has_header:
+        return time_ns, subject, b"", data[middle:end]
+    (n_header,) = _U32.unpack_from(data, middle)
+    payload_at = middle + 4 + n_header
+    return time_ns, subject, data[middle + 4 : payload_at], data[payload_at:end]
+
+
 class Damage(NamedTuple):
     """Bytes from ``at`` up to ``end`` are no intact record. ``tail``: nothing intact follows."""
 

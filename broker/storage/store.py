@@ -6,7 +6,7 @@ out: the owner runs it (in another thread if it likes) and calls ``finish_commit
 The index already knows staged changes, so checks of the next message see them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from broker.storage.message_index import MessageIndex
@@ -70,8 +70,11 @@ class StreamStore(Protocol):
     def remove_below(self, floor: int) -> int:
         """Stage the deletion of all below ``floor``; the next sequence is at least ``floor``. Returns how many."""
 
-    def read(self, seq: int, *, ahead: bool = False) -> Message | None:
-        """None when there is no such message; ``ahead``: those after it will be read next. Raises DamagedMessage."""
+    def read(self, seq: int) -> Message | None:
+        """None when there is no such message. Raises DamagedMessage."""
+
+    def read_run(self, seqs: Sequence[int]) -> list[Message]:
+        """Ascending ones, faster than one by one; up to the first that isn't there or can't be read."""
 
     def stored_size(self, subject: bytes, header: bytes, payload: bytes) -> int:
         """What it counts in ``index.bytes``, max_bytes and the account's limits."""

@@ -155,6 +155,15 @@ class SubjectIndex:
         at = bisect_left(seqs, start, self._heads[subject_id])
         return seqs[at] if at < len(seqs) else None
 
+    def run_of(self, subject_id: int, start: int, end: int, limit: int) -> list[int]:
+        """Its first ``limit`` sequences in [``start``, ``end``)."""
+        seqs = self._seqs[subject_id]
+        if isinstance(seqs, int):
+            return [seqs] if start <= seqs < end else []
+        at = bisect_left(seqs, start, self._heads[subject_id])
+        found = seqs[at : at + limit].tolist()
+        return found if not found or found[-1] < end else found[: bisect_left(found, end)]
+
     def previous_of(self, subject_id: int, end: int) -> int | None:
         """Its highest sequence that is below ``end``."""
         seqs = self._seqs[subject_id]
