@@ -265,6 +265,34 @@ def test_quotas_are_counted_per_project_and_account(program: Program, settings: 
     assert program.post(CREDENTIALS, nats_account_id=ids[0], name="c").status == 200
 
 
+def test_an_administrators_limits_are_pushed_into_the_claims(
+    program: Program, cast: Cast, fake_broker: FakeBroker
+) -> None:
+    account = program.post(ACCOUNTS, name="a").body["id"]
+    path = f"/api/namespaces/{account}/limits"
+    set_ = program.patch(path, conn=7, streams=3, payload=1024, credentials=1)
+    assert (set_.status, set_.body["broker"]) == (200, "applied")
+    assert set_.body["set"] == {"conn": 7, "streams": 3, "payload": 1024, "credentials": 1}
+    limits = jwt.decode(fake_broker.applied[account]).body["limits"]
+    assert (limits["conn"], limits["streams"], limits["payload"]) == (7, 3, 1024)
+    assert "credentials" not in limits
+    assert program.post(CREDENTIALS, nats_account_id=account, name="c").status == 200
+    over = program.post(CREDENTIALS, nats_account_id=account, name="d")
+    assert over.body["details"] == [{"resource": "credentials", "quota": 1, "current": 1}]
+    back = program.patch(path, conn=None).body
+    assert back["limits"]["conn"] == 10_000
+    assert jwt.decode(fake_broker.applied[account]).body["limits"]["conn"] == 10_000
+    project = f"/api/projects/{cast.project.pk}/limits"
+    assert program.patch(project, namespaces=1).body["limits"] == {"namespaces": 1}
+    assert program.post(ACCOUNTS, name="b").body["type"] == "quotas_exceeded"
+    for wrong in ({"conn": -2}, {"conn": "7"}, {"colour": 1}, {"credentials": 0}):
+        assert program.patch(path, **wrong).status == 400
+    owner = Program.of(cast.charlie, cast.project)
+    mine = owner.post(PROJECTS, name="mine").body["id"]
+    assert owner.get(f"/api/projects/{mine}/limits").status == 200
+    assert owner.patch(f"/api/projects/{mine}/limits", namespaces=5).status == 403
+
+
 def test_without_a_broker_nothing_is_made_and_deleting_can_be_repeated(
     program: Program, fake_broker: FakeBroker
 ) -> None:

@@ -118,6 +118,31 @@ async def test_each_new_credential_works_the_moment_it_is_there(
         sdk.nats.delete_nats_account(nats_account_id=account.id)
 
 
+async def test_streams_go_with_their_account(sdk: Sdk, stack: Stack, tmp_path: Path) -> None:
+    account = sdk.nats.create_nats_account(name="streams")
+    made = sdk.nats.create_nats_credentials(nats_account_id=account.id, name="app")
+    assert made.credentials is not None
+    file = tmp_path / "app.creds"
+    file.write_text(made.credentials.content)
+    client = await connect(stack.nats_url, file, allow_reconnect=False)
+    jetstream = client.jetstream()
+    await jetstream.add_stream(name="ORDERS", subjects=["orders.>"])
+    await jetstream.publish("orders.new", b"first")
+
+    def kept() -> list[Path]:
+        return [
+            p
+            for p in (stack.data_dir / "broker").rglob("*")
+            if account.id in str(p) and p.is_file()
+        ]
+
+    assert [path for path in kept() if "ORDERS" in str(path)]
+    await asyncio.to_thread(sdk.nats.delete_nats_account, nats_account_id=account.id)
+    left = [path for path in kept() if not path.name.endswith(".jwt")]
+    assert left == []
+    await client.close()
+
+
 def test_all_pages_are_read_in_order(sdk: Sdk) -> None:
     names = [f"n{number:02}" for number in range(25)]
     made = [sdk.nats.create_nats_account(name=name) for name in names]
