@@ -36,6 +36,8 @@ api: list[URLPattern] = [
     path(_namespace, namespaces.OneNamespace.as_view()),
     path(f"{_namespace}/credentials", credentials.Credentials.as_view()),
     path(f"{_namespace}/credentials/<uuid:credential_id>", credentials.OneCredential.as_view()),
+    path(f"{_namespace}/credentials/<uuid:credential_id>/rotate", credentials.Rotation.as_view()),
+    path(f"{_namespace}/revoke-before", credentials.RevokeBefore.as_view()),
     path(f"{_namespace}/connections", broker.Connections.as_view()),
     path(f"{_namespace}/connections/<int:cid>", broker.OneConnection.as_view()),
     path(f"{_namespace}/publish", publish.Publish.as_view()),

@@ -189,6 +189,19 @@ class Credential(Answer):
     last_client = serializers.CharField(allow_blank=True)
     connections = serializers.IntegerField(allow_null=True, help_text="null: it can't be told")
     permissions = Permissions(allow_null=True, help_text="null = everything")
+    connection_types = serializers.ListField(
+        child=serializers.CharField(), help_text="STANDARD, WEBSOCKET; empty = both"
+    )
+    source_networks = serializers.ListField(
+        child=serializers.CharField(), help_text="CIDRs; empty = everywhere"
+    )
+    jti = serializers.CharField(help_text="The id of the user JWT that was issued")
+    revoke_at = serializers.DateTimeField(
+        allow_null=True, help_text="When a rotated one is revoked; null: it isn't rotated"
+    )
+    follows = serializers.UUIDField(
+        allow_null=True, help_text="The credential that this one took over from"
+    )
 
 
 class CredentialList(Answer):
@@ -204,6 +217,13 @@ class CredentialMade(Answer):
 
 class CredentialRevoked(Answer):
     credential = Credential()
+    broker = _broker_state()
+    closed_connections = serializers.IntegerField()
+
+
+class RevokedBefore(Answer):
+    before = serializers.DateTimeField()
+    revoked = serializers.IntegerField(help_text="Credentials that weren't revoked already")
     broker = _broker_state()
     closed_connections = serializers.IntegerField()
 

@@ -9,8 +9,9 @@ from rest_framework import serializers
 
 from console.lib.limits import OF_NAMESPACE, OF_PROJECT, Bounds
 from console.models import Role
-from console.services.credentials import LIFETIME_MAX_S, RULES_MAX
+from console.services.credentials import OVERLAP_MAX_S
 from console.services.names import DESCRIPTION_MAX
+from console.services.terms import CONNECTION_TYPES, LIFETIME_MAX_S, NETWORKS_MAX, RULES_MAX
 
 TEXT_MAX = 1024
 PAGE_MAX = 10**9
@@ -140,6 +141,25 @@ class CredentialCreate(Form):
     name = Text()
     expires_in_s = Number(required=False, allow_null=True, help_text="null = never")
     permissions = Permissions(required=False, allow_null=True, help_text="null = everything")
+    connection_types = serializers.ListField(
+        child=serializers.ChoiceField(choices=CONNECTION_TYPES), required=False,
+        max_length=len(CONNECTION_TYPES), help_text="Empty = all",
+    )  # fmt: skip
+    source_networks = serializers.ListField(
+        child=Text(max_length=64), required=False, max_length=NETWORKS_MAX,
+        help_text="Addresses or CIDRs from which it may connect; empty = everywhere",
+    )  # fmt: skip
+
+
+class Rotate(Form):
+    overlap_s = Number(
+        required=False, default=0, min_value=0, max_value=OVERLAP_MAX_S,
+        help_text="How long the old one stays valid beside the new one",
+    )  # fmt: skip
+
+
+class RevokeBefore(Form):
+    before = serializers.DateTimeField(required=False, help_text="Default: now")
 
 
 class MemberCreate(Form):

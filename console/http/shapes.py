@@ -74,6 +74,11 @@ def credential(row: Credential, now: datetime, connections: int | None) -> Shape
         "last_client": row.last_client,
         "connections": connections,
         "permissions": row.permissions,
+        "connection_types": row.connection_types,
+        "source_networks": row.source_networks,
+        "jti": row.jti,
+        "revoke_at": rfc3339(row.revoke_at),
+        "follows": str(row.follows_id) if row.follows_id else None,
     }
 
 

@@ -14,7 +14,7 @@ from django.db import close_old_connections
 
 from console.gateway.errors import BrokerUnavailable
 from console.gateway.events import Entry, EventLog
-from console.services import happenings, reconciliation
+from console.services import credentials, happenings, reconciliation
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,7 @@ class Keeper:
             reconciliation.reconcile()
             reconciliation.revoke_abandoned()
             self._next_full_s = now + FULL_CHECK_S
+        credentials.revoke_due()
         reconciliation.deliver_pending()
         if now >= self._next_abandoned_s:
             self._next_abandoned_s = now + ABANDONED_CHECK_S

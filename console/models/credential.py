@@ -24,12 +24,20 @@ class Credential(models.Model):
     checksum = models.CharField(max_length=40, blank=True, default="")
     #: {"publish": {"allow": [], "deny": []}, "subscribe": {…}}; None = everything.
     permissions = models.JSONField(null=True, default=None)
+    #: NATS's names; empty = every listener.
+    connection_types = models.JSONField(default=list)
+    #: CIDRs from which it may connect; empty = everywhere.
+    source_networks = models.JSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
     expires_at = models.DateTimeField(null=True, default=None)
     revoked_at = models.DateTimeField(null=True, default=None)
+    #: When a rotated one is revoked; the keeper does it.
+    revoke_at = models.DateTimeField(null=True, default=None, db_index=True)
+    #: The credential that this one took over from.
+    follows = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+")
 
     # What the keeper learned from the broker's events.
     first_used_at = models.DateTimeField(null=True, default=None)

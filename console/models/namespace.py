@@ -29,6 +29,9 @@ class Namespace(models.Model):
     #: ``claims_iat`` of the claims that a broker has confirmed; 0 before the first.
     applied_iat = models.BigIntegerField(default=0)
 
+    #: Every user whose ``iat`` isn't later is revoked (Unix seconds); 0 = none that way.
+    revoked_before = models.BigIntegerField(default=0)
+
     #: Limits that an administrator set for this namespace instead of the settings' (``services.limits``).
     limits = models.JSONField(default=dict)
 

@@ -12,10 +12,12 @@ from django.conf import settings
 from django.db.models import Q
 
 from broker.identity import jwt
+from broker.identity.claims import ALL
 from broker.identity.nkeys import KeyPair
 from console.models import Namespace
 from console.services import keys, limits
 from console.services.errors import QuotaExceeded
+from console.services.terms import Terms
 
 UNLIMITED: dict[str, Any] = {
     "subs": -1,
@@ -52,16 +54,9 @@ def tombstone(account: str, iat: int) -> str:
     return jwt.encode(claims, keys.operator_signing_key())
 
 
-def user_jwt(
-    *,
-    namespace: Namespace,
-    user: str,
-    name: str,
-    expires_at: int | None = None,
-    permissions: dict[str, Any] | None = None,
-) -> str:
-    """A user of ``namespace``, signed with its signing key. ``user`` is the public key, ``expires_at`` Unix seconds."""
-    rules = permissions or {}
+def user_jwt(*, namespace: Namespace, user: str, name: str, terms: Terms) -> str:
+    """A user of ``namespace``, signed with its signing key. ``user`` is the public key."""
+    rules = terms.permissions or {}
     body: dict[str, Any] = {
         "pub": rules.get("publish") or {},
         "sub": rules.get("subscribe") or {},
@@ -72,9 +67,15 @@ def user_jwt(
         "type": "user",
         "version": 2,
     }
-    claims: dict[str, Any] = {"sub": user, "name": name, "nats": body}
-    if expires_at is not None:
-        claims["exp"] = expires_at
+    if terms.source_networks:
+        body["src"] = list(terms.source_networks)
+    if terms.connection_types:
+        body["allowed_connection_types"] = list(terms.connection_types)
+    # What was issued until then is revoked, this not, even within the same second.
+    issued_at = max(int(time.time()), namespace.revoked_before + 1)
+    claims: dict[str, Any] = {"sub": user, "name": name, "iat": issued_at, "nats": body}
+    if terms.expires_at is not None:
+        claims["exp"] = terms.expires_at
     return jwt.encode(claims, keys.namespace_signing_key(namespace))
 
 
@@ -83,14 +84,8 @@ def new_user(
 ) -> tuple[str, str]:
     """A short-lived user for this program's own work in a namespace: its JWT and its seed."""
     key = KeyPair.generate("user")
-    token = user_jwt(
-        namespace=namespace,
-        user=key.public,
-        name=name,
-        expires_at=int(time.time()) + lifetime_s,
-        permissions=permissions,
-    )
-    return token, key.seed
+    terms = Terms(permissions, expires_at=int(time.time()) + lifetime_s)
+    return user_jwt(namespace=namespace, user=key.public, name=name, terms=terms), key.seed
 
 
 def _account_body(namespace: Namespace, revocations: dict[str, int]) -> dict[str, Any]:
@@ -106,9 +101,11 @@ def _account_body(namespace: Namespace, revocations: dict[str, int]) -> dict[str
 
 
 def _revocations(namespace: Namespace, now: datetime) -> dict[str, int]:
-    """User → when revoked. A credential that has expired needs no revocation any more."""
+    """User → when revoked, ``*`` for all users. A credential that has expired needs no revocation any more."""
     needed = namespace.credentials.filter(
-        ~Q(revoked_at=None), Q(expires_at=None) | Q(expires_at__gt=now)
+        ~Q(revoked_at=None),
+        Q(expires_at=None) | Q(expires_at__gt=now),
+        issued_at__gt=namespace.revoked_before,
     )
     rows = needed.values_list("public_key", "issued_at", "revoked_at")
     revocations = {
@@ -122,4 +119,6 @@ def _revocations(namespace: Namespace, now: datetime) -> dict[str, int]:
         raise QuotaExceeded(
             "credentials", limit, f"A namespace can hold at most {limit} revocations.", limit
         )
+    if namespace.revoked_before:
+        revocations[ALL] = namespace.revoked_before
     return revocations

@@ -1,9 +1,10 @@
 """Credentials: issued once, revoked for good. The seed leaves in the answer and is nowhere afterwards."""
 
+import contextlib
 import hashlib
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -16,19 +17,26 @@ from broker.identity.creds import format_creds
 from broker.identity.nkeys import KeyPair
 from console.gateway import notices
 from console.gateway.claims import Outcome
-from console.lib.subjects import problem_of_filter
 from console.models import Credential, Namespace
 from console.services import claims, handover, limits
 from console.services.audit import About, Actor, record
 from console.services.delivery import deliver
-from console.services.errors import InvalidArgument, NotFound, QuotaExceeded
+from console.services.errors import (
+    InvalidArgument,
+    NotFound,
+    PreconditionFailed,
+    QuotaExceeded,
+)
 from console.services.names import CREDENTIAL_NAME_MAX, check_plain
 from console.services.namespaces import lock, resign
+from console.services.terms import Terms
 
 RESOURCE = "credentials"
-LIFETIME_MIN_S = 60
-LIFETIME_MAX_S = 100 * 366 * 24 * 3600
-RULES_MAX = 100
+#: How long two credentials may be valid beside each other while clients go over from one to the other.
+OVERLAP_MAX_S = 90 * 24 * 3600
+#: Rotated credentials that one turn of the keeper revokes.
+DUE_MAX = 50
+EVERYTHING = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,85 +52,157 @@ def issue(
     actor: Actor,
     namespace: Namespace,
     name: str,
-    expires_in_s: int | None = None,
-    permissions: dict[str, Any] | None = None,
+    terms: Terms = EVERYTHING,
 ) -> Issued:
     """Raises InvalidArgument, QuotaExceeded, NotFound (deleted meanwhile).
 
     The namespace's claims don't change: they name the key that signs its users.
     """
     check_plain(name, CREDENTIAL_NAME_MAX)
-    rules = check_permissions(permissions)
-    expires_at = _expiry(expires_in_s)
-    key = KeyPair.generate("user")
     with transaction.atomic():
-        locked = lock(namespace.pk)
-        _check_quota(locked)
-        token = claims.user_jwt(
-            namespace=locked, user=key.public, name=name, expires_at=expires_at, permissions=rules
-        )
-        creds = format_creds(token, key.seed)
-        credential = _save(actor, locked, key.public, token, name, rules, checksum(creds))
-    return Issued(credential, creds)
+        return _issue(actor, lock(namespace.pk), name, terms)
+
+
+def rotate(*, actor: Actor, credential: Credential, overlap_s: int) -> tuple[Issued, Outcome]:
+    """A successor with the same name, terms and lifetime; the old one is revoked ``overlap_s`` seconds later.
+
+    Raises InvalidArgument, PreconditionFailed (it isn't active), QuotaExceeded, NotFound.
+    """
+    if not 0 <= overlap_s <= OVERLAP_MAX_S:
+        raise InvalidArgument("overlap_s", f"An overlap is 0 to {OVERLAP_MAX_S} seconds.")
+    now = timezone.now()
+    with transaction.atomic():
+        namespace = lock(credential.namespace_id)
+        old = _locked(namespace, credential)
+        if old.status(now) != "active" or old.revoke_at is not None:
+            raise PreconditionFailed(
+                "credential_active", "Only an active credential that wasn't rotated can be rotated."
+            )
+        issued = _issue(actor, namespace, old.name, _terms_again(old), old)
+        if overlap_s:
+            old.revoke_at = now + timedelta(seconds=overlap_s)
+            old.save(update_fields=["revoke_at"])
+            _record(actor, "rotated", old, namespace)
+        else:
+            _revoke(actor, old, namespace)
+    return issued, deliver(namespace)
+
+
+def revoke_due() -> int:
+    """Revokes the rotated credentials whose overlap is over; how many."""
+    due = Credential.objects.filter(revoked_at=None, revoke_at__lte=timezone.now())
+    found = list(due.order_by("revoke_at")[:DUE_MAX])
+    for credential in found:
+        with contextlib.suppress(NotFound):  # deleted meanwhile
+            revoke(actor=Actor(label="keeper"), credential=credential)
+    return len(found)
 
 
 def revoke(*, actor: Actor, credential: Credential) -> tuple[Credential, Outcome]:
     """Its connections close, and it is refused from now on. Revoking again delivers again."""
     with transaction.atomic():
         namespace = lock(credential.namespace_id)
-        row = namespace.credentials.select_for_update().filter(pk=credential.pk).first()
-        if row is None:
-            raise NotFound(RESOURCE, str(credential.pk))
+        row = _locked(namespace, credential)
         if row.revoked_at is None:
-            row.revoked_at = timezone.now()
-            row.save(update_fields=["revoked_at"])
-            resign(namespace)
-            _record(actor, "revoked", row, namespace)
+            _revoke(actor, row, namespace)
     return row, deliver(namespace)
+
+
+def withdraw(*, actor: Actor, credential: Credential) -> None:
+    """Revokes what nobody got; the credential that it should have taken over from stays valid."""
+    if credential.follows_id is not None:
+        Credential.objects.filter(pk=credential.follows_id).update(revoke_at=None)
+    revoke(actor=actor, credential=credential)
+
+
+def revoke_issued_before(
+    *, actor: Actor, namespace: Namespace, before: datetime
+) -> tuple[int, Outcome]:
+    """Revokes every credential issued until ``before``, known here or not; how many of the known ones.
+
+    It is one entry in the claims whatever their number. Raises InvalidArgument, NotFound.
+    """
+    now = timezone.now()
+    if before > now:
+        raise InvalidArgument(
+            "before", "This is in the future: what isn't issued can't be revoked."
+        )
+    until = int(before.timestamp())
+    with transaction.atomic():
+        locked = lock(namespace.pk)
+        rows = locked.credentials.filter(revoked_at=None, issued_at__lte=until)
+        count = rows.update(revoked_at=now)
+        if until > locked.revoked_before:
+            locked.revoked_before = until
+            locked.save(update_fields=["revoked_before"])
+        resign(locked)
+        about = About(
+            project=locked.project,
+            namespace=locked,
+            target=locked.name,
+            after={"before": before.isoformat(), "credentials": count},
+        )
+        message = f"Everything issued in {locked.name} until {before.isoformat()} was revoked."
+        record(actor, "credentials.revoked", message, about)
+        _notify(locked)
+    return count, deliver(locked)
+
+
+def _locked(namespace: Namespace, credential: Credential) -> Credential:
+    row = namespace.credentials.select_for_update().filter(pk=credential.pk).first()
+    if row is None:
+        raise NotFound(RESOURCE, str(credential.pk))
+    return row
+
+
+def _revoke(actor: Actor, row: Credential, namespace: Namespace) -> None:
+    row.revoked_at = timezone.now()
+    row.save(update_fields=["revoked_at"])
+    resign(namespace)
+    _record(actor, "revoked", row, namespace)
+
+
+def _terms_again(old: Credential) -> Terms:
+    lifetime_s = int(old.expires_at.timestamp()) - old.issued_at if old.expires_at else None
+    return Terms(
+        old.permissions,
+        tuple(old.connection_types),
+        tuple(old.source_networks),
+        None if lifetime_s is None else int(time.time()) + lifetime_s,
+    )
+
+
+def _issue(
+    actor: Actor, namespace: Namespace, name: str, terms: Terms, follows: Credential | None = None
+) -> Issued:
+    """``namespace`` is locked."""
+    _check_quota(namespace)
+    key = KeyPair.generate("user")
+    token = claims.user_jwt(namespace=namespace, user=key.public, name=name, terms=terms)
+    creds = format_creds(token, key.seed)
+    decoded = jwt.decode_unverified(token)
+    credential = Credential.objects.create(
+        namespace=namespace,
+        name=name,
+        public_key=key.public,
+        jti=decoded.jti,
+        checksum=checksum(creds),
+        issued_at=decoded.issued_at,
+        permissions=terms.permissions,
+        connection_types=list(terms.connection_types),
+        source_networks=list(terms.source_networks),
+        created_by=actor.user,
+        expires_at=datetime.fromtimestamp(decoded.expires_at, UTC) if decoded.expires_at else None,
+        follows=follows,
+    )
+    handover.begin(actor, namespace, credential)
+    _record(actor, "created", credential, namespace)
+    return Issued(credential, creds)
 
 
 def checksum(creds: str) -> str:
     """By which a holder of the file can tell which credential it is; nobody can make the file from it."""
     return hashlib.sha1(creds.encode(), usedforsecurity=False).hexdigest()
-
-
-def check_permissions(permissions: dict[str, Any] | None) -> dict[str, Any] | None:
-    """``{"publish": {"allow", "deny"}, "subscribe": {…}}`` with filters; None when it allows everything."""
-    if permissions is None:
-        return None
-    rules: dict[str, Any] = {}
-    for direction in ("publish", "subscribe"):
-        rules[direction] = {
-            side: _check_rules(direction, side, (permissions.get(direction) or {}).get(side) or [])
-            for side in ("allow", "deny")
-        }
-    return rules if any(any(sides.values()) for sides in rules.values()) else None
-
-
-def _check_rules(direction: str, side: str, subjects: list[str]) -> list[str]:
-    argument = f"permissions.{direction}.{side}"
-    if len(subjects) > RULES_MAX:
-        raise InvalidArgument(argument, f"There can be at most {RULES_MAX} subjects in each list.")
-    for entry in subjects:
-        words = entry.split(" ")
-        # "subject queue" is NATS's form for permission to join a queue group.
-        if len(words) > (2 if direction == "subscribe" else 1):
-            raise InvalidArgument(argument, "A subject must not have blanks.", "format")
-        for word in words:
-            if problem := problem_of_filter(word):
-                raise InvalidArgument(argument, f"A subject {problem}.", "format")
-    return list(dict.fromkeys(subjects))
-
-
-def _expiry(expires_in_s: int | None) -> int | None:
-    if expires_in_s is None:
-        return None
-    if not LIFETIME_MIN_S <= expires_in_s <= LIFETIME_MAX_S:
-        raise InvalidArgument(
-            "expires_in_s",
-            f"A lifetime is {LIFETIME_MIN_S} seconds to 100 years, or null for no end.",
-        )
-    return int(time.time()) + expires_in_s
 
 
 def _check_quota(namespace: Namespace) -> None:
@@ -146,44 +226,26 @@ def _check_quota(namespace: Namespace) -> None:
         )
 
 
-def _save(
-    actor: Actor,
-    namespace: Namespace,
-    public_key: str,
-    token: str,
-    name: str,
-    rules: dict[str, Any] | None,
-    sha1: str,
-) -> Credential:
-    decoded = jwt.decode_unverified(token)
-    expires_at = datetime.fromtimestamp(decoded.expires_at, UTC) if decoded.expires_at else None
-    credential = Credential.objects.create(
-        namespace=namespace,
-        name=name,
-        public_key=public_key,
-        jti=decoded.jti,
-        checksum=sha1,
-        issued_at=decoded.issued_at,
-        permissions=rules,
-        created_by=actor.user,
-        expires_at=expires_at,
-    )
-    handover.begin(actor, namespace, credential)
-    _record(actor, "created", credential, namespace)
-    return credential
-
-
 def _record(actor: Actor, what: str, credential: Credential, namespace: Namespace) -> None:
     after: dict[str, Any] = {"public_key": credential.public_key}
     if what == "created":
         after |= {
             "jti": credential.jti,
             "permissions": credential.permissions,
+            "connection_types": credential.connection_types,
+            "source_networks": credential.source_networks,
             "expires_at": credential.expires_at.isoformat() if credential.expires_at else None,
         }
+    elif what == "rotated":
+        assert credential.revoke_at is not None  # a rotation with an overlap sets it
+        after["revoke_at"] = credential.revoke_at.isoformat()
     about = About(
         project=namespace.project, namespace=namespace, target=credential.name, after=after
     )
     record(actor, f"credential.{what}", f"Credential {credential.name} was {what}.", about)
+    _notify(namespace)
+
+
+def _notify(namespace: Namespace) -> None:
     project_id, account = namespace.project_id, namespace.id
     transaction.on_commit(lambda: notices.changed(project_id, "credentials", account))

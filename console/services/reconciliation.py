@@ -74,7 +74,7 @@ def revoke_abandoned() -> int:
     revoked = 0
     for row in old.select_related("credential").order_by("pk")[:PENDING_MAX]:
         assert row.credential is not None
-        credentials.revoke(actor=Actor(label="keeper"), credential=row.credential)
+        credentials.withdraw(actor=Actor(label="keeper"), credential=row.credential)
         row.delete()
         revoked += 1
     if revoked:

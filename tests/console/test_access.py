@@ -57,6 +57,8 @@ CASES = [
     Case("post", "/api/namespaces/{namespace}/credentials", {"name": "made"}, MADE),
     Case("get", "/api/namespaces/{namespace}/credentials/{credential}", None, READ),
     Case("delete", "/api/namespaces/{namespace}/credentials/{credential}", None, WRITE),
+    Case("post", "/api/namespaces/{namespace}/credentials/{credential}/rotate", {"overlap_s": 60}, MADE),
+    Case("post", "/api/namespaces/{namespace}/revoke-before", {}, (200, 403, 403, 404, 401)),
     Case("get", "/api/namespaces/{namespace}/connections", None, ASK_READ),
     Case("delete", "/api/namespaces/{namespace}/connections/7", None, ASK_WRITE),
     Case("post", "/api/namespaces/{namespace}/publish", {"subject": "a", "payload": "x"}, ASK_WRITE),

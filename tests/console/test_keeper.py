@@ -14,7 +14,7 @@ from console.gateway.errors import BrokerUnavailable
 from console.gateway.events import EventLog
 from console.live.keeper import Keeper
 from console.models import Credential, Namespace, Operator
-from console.services import credentials, happenings, namespaces, reconciliation
+from console.services import credentials, happenings, namespaces, reconciliation, terms
 from tests.console.conftest import Cast
 from tests.console.fake_broker import FakeBroker
 
@@ -136,7 +136,9 @@ def test_a_deleted_namespace_stays_deleted_after_redis_lost_its_data(
 def test_revocations_end_with_their_credential(cast: Cast, fake_broker: FakeBroker) -> None:
     namespace = cast.namespace()
     short, long = [
-        credentials.issue(actor=cast.actor, namespace=namespace, name=name, expires_in_s=60 * n)
+        credentials.issue(
+            actor=cast.actor, namespace=namespace, name=name, terms=terms.check(expires_in_s=60 * n)
+        )
         for n, name in ((1, "short"), (100, "long"))
     ]
     credentials.revoke(actor=cast.actor, credential=short.credential)
