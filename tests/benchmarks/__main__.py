@@ -18,6 +18,7 @@ from tests.benchmarks.cases import CASES, FULL, QUICK, Case, Effort
 from tests.benchmarks.report import Row
 from tests.support.servers import (
     CONTENDERS,
+    NATS_SERVER,
     Contender,
     Server,
     ServerError,
@@ -83,18 +84,41 @@ def _measure(case: Case, contenders: list[Contender], effort: Effort) -> list[Ro
         for row in rows:
             row.samples[contender.name] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as directory, ExitStack() as stack:
-        config = certificate.configuration(Path(directory)) if case.tls else ""
         try:
-            servers = [stack.enter_context(running(contender, config)) for contender in contenders]
-            for server in _turns(servers, 1 if case.once else effort.rounds):
-                _add(rows, server, case.measure(server, effort))
+            servers = [
+                stack.enter_context(
+                    running(contender, _configuration(case, contender, Path(directory)))
+                )
+                for contender in contenders
+            ]
         except (ServerError, OSError) as error:
-            for row in rows:
-                row.problem = f"failed: {error}".splitlines()[0]
+            return _failed(rows, error)
+        for server in _turns(servers, 1 if case.once else effort.rounds):
+            try:
+                _add(rows, server, case.measure(server, effort))
+            except (ServerError, OSError) as error:  # the other runs, and the other server, go on
+                _failed(rows, f"{server.name}: {error}")
     print(
         "\n".join("  ".join(filter(None, row.cells())) for row in rows), file=sys.stderr, flush=True
     )
     return rows
+
+
+def _failed(rows: list[Row], error: Exception | str) -> list[Row]:
+    for row in rows:
+        row.problem = f"failed: {error}".splitlines()[0]
+    return rows
+
+
+def _configuration(case: Case, contender: Contender, directory: Path) -> str:
+    if case.needs == "":
+        return ""
+    if case.needs == "tls":
+        return certificate.configuration(directory)
+    sync = (
+        "sync_interval: always" if case.needs == "sync always" and contender is NATS_SERVER else ""
+    )
+    return f'jetstream {{\nstore_dir: "{directory / contender.name}"\n{sync}\n}}'
 
 
 def _turns(servers: list[Server], rounds: int) -> Iterable[Server]:

@@ -1,32 +1,33 @@
 """The table of what is measured.
 
-A case is one measurement that yields one or more figures; a figure is one row of the printed table. A new
-subject, JetStream say, adds its module beside the others and its cases to `CASES`.
+A case is one measurement that yields one or more figures; a figure is one row of the printed table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
-from tests.benchmarks import flow, latency, scale
+from tests.benchmarks import flow, jetstream, latency, scale
 from tests.benchmarks.flow import Flow
 from tests.support.servers import Server
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long things are measured: seconds of a flow, requests, connections, publishes to match."""
+    """How long things are measured: seconds of a flow, requests, connections, publishes to match, stored messages."""
 
     rounds: int
     seconds: float
     requests: int
     connections: int
     publishes: int
+    stored: int
 
 
-FULL = Effort(5, 1.5, 8000, 9000, 200_000)
-QUICK = Effort(3, 0.4, 1500, 1000, 40_000)
+FULL = Effort(5, 1.0, 8000, 9000, 200_000, 30_000)
+QUICK = Effort(3, 0.4, 1500, 1000, 40_000, 10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,15 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One measurement. `once` marks what is slow and steady: measured once for each contender, not in rounds."""
+    """One measurement. `once` marks what is slow and steady: measured once for each contender, not in rounds.
+
+    `needs` names what the servers are configured with: tls, jetstream, or jetstream with nats-server's sync always.
+    """
 
     name: str
     measure: Callable[[Server, Effort], dict[str, float]]
     figures: tuple[Figure, ...]
-    tls: bool = False
+    needs: Literal["", "tls", "jetstream", "sync always"] = ""
     once: bool = False
 
 
@@ -62,7 +66,7 @@ def _flow(
         result = flow.measure(server, work, effort.seconds)
         return {"rate": result.per_s, "cpu": result.cpu_s_per_million}
 
-    return Case(name, measure, tuple(figures), work.tls)
+    return Case(name, measure, tuple(figures), "tls" if work.tls else "")
 
 
 def _size(size: int) -> str:
@@ -122,9 +126,56 @@ def _table(power: int) -> Case:
     return Case(f"match-1e{power}", measure, figures if power > 3 else figures[:1], once=True)
 
 
+def _publishes(name: str, label: str, in_flight: int, bar: float, *, always: bool) -> Case:
+    def measure(server: Server, effort: Effort) -> dict[str, float]:
+        return jetstream.publish(server, effort.stored, effort.seconds, in_flight)
+
+    figures = [Figure("rate", label, "msg/s", bar=bar)]
+    if not always:
+        figures.append(Figure("cpu", f"{label}, server CPU", "s per million", True))
+    return Case(name, measure, tuple(figures), "sync always" if always else "jetstream")
+
+
+def _consumers() -> list[Case]:
+    def case(name: str, label: str, work: Callable[[Server, int], dict[str, float]]) -> Case:
+        return Case(
+            f"js-{name}", lambda server, effort: work(server, effort.stored),
+            (Figure("rate", label, "msg/s", bar=1.0),), "jetstream",
+        )  # fmt: skip
+
+    return [
+        case("fetch", "fetch 1,000 at a time, acknowledged, 128 B", jetstream.fetch),
+        case("ordered", "ordered consumer, 128 B", jetstream.ordered),
+        case("push", "push consumer, acknowledged, 128 B", jetstream.push),
+    ]
+
+
+def _kv() -> Case:
+    figures = (
+        Figure("put", "KV put, 500 in flight, 128 B", "puts/s", bar=1.0),
+        Figure("get", "KV get, one at a time, 128 B", "gets/s", bar=1.0),
+    )
+    return Case(
+        "js-kv", lambda server, effort: jetstream.kv(server, effort.stored, effort.seconds),
+        figures, "jetstream",
+    )  # fmt: skip
+
+
+def _jetstream() -> list[Case]:
+    stored = "JetStream file, 128 B"
+    return [
+        _publishes("js-publish", f"{stored}, 500 in flight, against no fsync", 500, 1.0, always=False),
+        _publishes("js-publish-always", f"{stored}, 500 in flight, against sync always", 500, 20.0, always=True),
+        _publishes("js-one-always", f"{stored}, one at a time, against sync always", 1, 1.0, always=True),
+        *_consumers(),
+        _kv(),
+    ]  # fmt: skip
+
+
 CASES: tuple[Case, ...] = (
     *_flows(),
     _request_reply(),
+    *_jetstream(),
     _idle(),
     *(_table(power) for power in (3, 5, 6)),
 )

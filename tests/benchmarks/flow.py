@@ -21,6 +21,7 @@ from tests.support.servers import Server, ServerError
 
 SUBJECT = b"bench.flow"
 RANDOM_SUBJECTS = 100  # first tokens, and second tokens: 10,000 subjects
+_TAIL = len(wire.END) + len(wire.PING)  # bytes in which the end is looked for
 _SHUTDOWN_S = 2 * wire.IO_DEADLINE_S
 
 
@@ -77,7 +78,7 @@ class _Publisher(threading.Thread):
 
 
 class _Receiver(threading.Thread):
-    """Counts bytes until the PONG that answers `finish`."""
+    """Counts bytes until `wire.END`."""
 
     def __init__(self, sock: wire.Socket) -> None:
         super().__init__(daemon=True)
@@ -93,20 +94,17 @@ class _Receiver(threading.Thread):
     def _count(self) -> None:
         view = memoryview(bytearray(wire.READ_BYTES))
         tail = b""
-        while wire.PONG not in tail:
+        while wire.END not in tail:
             size = self.sock.recv_into(view)
             if not size:
                 raise ServerError("the server closed a receiver (slow consumer?)")
             self.received_bytes += size
-            tail = (tail + bytes(view[max(0, size - 12) : size]))[-12:]
+            tail = (tail + bytes(view[max(0, size - _TAIL) : size]))[-_TAIL:]
         self.ended_at = time.perf_counter()
 
-    def finish(self) -> None:
-        self.sock.sendall(wire.PING)
-
     def messages(self, frame_bytes: int) -> int:
-        """Messages among the bytes; what is left over may only be the PONG and PINGs of the server."""
-        messages, rest = divmod(self.received_bytes - len(wire.PONG), frame_bytes)
+        """Messages among the bytes; what is left over may only be the END and PINGs of the server."""
+        messages, rest = divmod(self.received_bytes - len(wire.END), frame_bytes)
         if rest % len(wire.PING):
             raise ServerError(f"{rest} stray bytes behind {messages} messages")
         return messages
@@ -124,7 +122,7 @@ def measure(server: Server, flow: Flow, seconds: float) -> FlowResult:
         ]
         publishers = [_Publisher(sock, blocks, seconds) for sock in sockets]
         cpu_s, started_at = server.cpu_s(), time.perf_counter()
-        _run(publishers, receivers)
+        _run(server, flow.tls, publishers, receivers)
         cpu_s = server.cpu_s() - cpu_s
     published = sum(publisher.published for publisher in publishers)
     messages = published * flow.deliveries
@@ -134,15 +132,23 @@ def measure(server: Server, flow: Flow, seconds: float) -> FlowResult:
     return FlowResult(published, (messages or published) / elapsed_s, cpu_s / published * 1e6)
 
 
-def _run(publishers: list[_Publisher], receivers: list[_Receiver]) -> None:
+def _run(
+    server: Server, tls: bool, publishers: list[_Publisher], receivers: list[_Receiver]
+) -> None:
     for thread in (*receivers, *publishers):
         thread.start()
     for publisher in publishers:
         _join(publisher)
-    for receiver in receivers:
-        receiver.finish()
+    finish(server, tls)
     for receiver in receivers:
         _join(receiver)
+
+
+def finish(server: Server, tls: bool = False) -> None:
+    """Tell all receivers that all is published."""
+    with wire.connect(server, tls) as sock:
+        sock.sendall(wire.publish(wire.END_SUBJECT, 0) + wire.PING)
+        wire.await_pong(sock)
 
 
 def _join(thread: _Publisher | _Receiver) -> None:
@@ -187,6 +193,7 @@ def _receiver_socket(server: Server, flow: Flow, stack: ExitStack) -> wire.Socke
     else:
         filters = [SUBJECT]
     lines = [wire.subscribe(name, b"%d" % sid, flow.queue) for sid, name in enumerate(filters, 100)]
+    lines.append(wire.subscribe(wire.END_SUBJECT, wire.END_SID))
     sock.sendall(b"".join(lines) + wire.PING)
     wire.await_pong(sock)
     return sock
@@ -209,7 +216,7 @@ def _ceiling(
     sender = _thread(lambda: _send_for(near, block[0], seconds))
     started_at = time.perf_counter()
     sender.join()
-    near.sendall(wire.PONG)
+    near.sendall(wire.END)
     _join(receiver)
     messages = receiver.received_bytes // len(block[0]) * block[1]
     return messages / (receiver.ended_at - started_at)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from broker import __version__
+from broker import __version__, builds
 from tests.benchmarks.cases import Figure
 from tests.support.servers import NATS_SERVER, OURS
 
@@ -40,7 +40,7 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         ratio = self.ratio()
         bar = "" if self.figure.bar is None else f"{self.figure.bar:.1f}"
-        shown = self.problem or ("" if ratio is None else f"{ratio:.2f}")
+        shown = " ".join(filter(None, ("" if ratio is None else f"{ratio:.2f}", self.problem)))
         medians = (_number(self.median(name)) for name in (OURS.name, NATS_SERVER.name))
         return (self.figure.label, self.figure.unit, *medians, shown, bar)
 
@@ -96,7 +96,7 @@ def _machine() -> str:
 
 
 def _versions() -> str:
-    return f"Python {platform.python_version()}, wireroom {__version__} (plain Python), {NATS_SERVER.version()}"
+    return f"Python {platform.python_version()}, wireroom {__version__} ({builds.name}), {NATS_SERVER.version()}"
 
 
 def _ceilings(ceilings: dict[int, float]) -> str:

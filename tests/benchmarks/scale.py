@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from tests.benchmarks import wire
-from tests.benchmarks.flow import _Receiver
+from tests.benchmarks.flow import _Receiver, finish
 from tests.support.servers import Server, ServerError
 
 CONNECT_BATCH = 100  # connections opened before their PONGs are awaited; below any listen backlog
@@ -48,7 +48,8 @@ def table(server: Server, subscriptions: int, publishes: int) -> dict[str, float
         _subscribe_all(sock, subscriptions)
         subscribe_us = (time.perf_counter() - started_at) / subscriptions * 1e6
         kept_bytes = (server.settled_rss_bytes() - rss_bytes) / subscriptions
-        with _counting(sock, publishes, _frame_bytes()):
+        sock.sendall(wire.subscribe(wire.END_SUBJECT, wire.END_SID))
+        with _counting(server, sock, publishes):
             match_us = _publish_all(server, subscriptions, publishes)
     return {"subscribe": subscribe_us, "match": match_us, "bytes": kept_bytes}
 
@@ -85,14 +86,14 @@ def _frame_bytes() -> int:
 
 
 @contextmanager
-def _counting(sock: wire.Socket, expected: int, frame_bytes: int) -> Iterator[None]:
+def _counting(server: Server, sock: wire.Socket, expected: int) -> Iterator[None]:
     """Count what arrives meanwhile, and at the end insist on every message."""
     receiver = _Receiver(sock)
     receiver.start()
     yield
-    receiver.finish()
+    finish(server)
     receiver.join()
     if receiver.error is not None:
         raise ServerError(f"receiver: {receiver.error}")
-    if (received := receiver.messages(frame_bytes)) != expected:
+    if (received := receiver.messages(_frame_bytes())) != expected:
         raise ServerError(f"{received} of {expected} messages arrived")

@@ -1,8 +1,8 @@
 """Frames and sockets of the load generator: ready-made bytes out, raw bytes in.
 
 A generator that parsed messages would measure itself. So every case sends messages whose delivered form
-has one known length, and receivers count bytes. A PING sent by a receiver after the last publish comes
-back as a PONG behind all that was routed to it, which ends the count exactly, without a timer.
+has one known length, and receivers count bytes. A last message to END_SUBJECT, published when the server has read all
+others, arrives behind them, which ends the count exactly, without a timer, and with one thread for each socket.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import struct
 
 from tests.support.servers import Server, ServerError
 
+END_SUBJECT, END_SID = b"bench.end", b"0"
+END = b"MSG bench.end 0 0\r\n\r\n"
 PING, PONG = b"PING\r\n", b"PONG\r\n"
 CONNECT = b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true,"lang":"bench"}\r\n'
 IO_DEADLINE_S = 30
