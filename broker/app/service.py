@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import secrets
 import signal
@@ -114,6 +115,7 @@ class Service:
             self.system.start(self.config, self.operation, self._reload_or_refuse, self._spawn)
             self._write_files()
             log.info("Server is ready")
+            gc.freeze()  # what the start has made stays: no collection need look at it again
             self._start_coordination()
             await self._end.wait()
         finally:
