@@ -3,6 +3,7 @@
 Whoever publishes to a receiver above its ``stall_limit`` isn't read any more. When the receiver has drained, as many
 go on as surely fit below ``max_pending``, in order. While it takes nothing, one goes on every STALL_S: so a crowd of
 publishers can't close a receiver that reads late, and one that doesn't read at all meets ``max_pending`` soon.
+A client that publishes to itself waits until it has read; when it never does, ``write_deadline`` ends it.
 Source   nats-server ``client.go`` (stalledWait), which makes each publisher wait 2 to 5 ms
 """
 
@@ -39,7 +40,7 @@ class Gate:
         publisher.stalls += 1
         publisher.server.stats.stalled_clients += 1
         publisher.wire.hold()
-        if not self._timed:
+        if not self._timed and publisher is not self._outbound.client:
             self._time()
 
     def drained(self) -> None:
@@ -60,6 +61,9 @@ class Gate:
 
     def _tick(self) -> None:
         self._timed = False
-        self._let_go(1)
-        if self._waiting:
+        others = [p for p in self._waiting if p is not self._outbound.client]
+        if others:
+            self._waiting.remove(others[0])
+            others[0].wire.release()
+        if len(others) > 1:
             self._time()

@@ -275,10 +275,8 @@ class Server:
             return
         if outbound.pending_bytes > outbound.limit:
             self.slow_consumer(receiver, Reason.SLOW_CONSUMER_PENDING)
-        elif (
-            publisher is not None
-            and publisher is not receiver
-            and not self.options.no_fast_producer_stall
+        elif publisher is not None and (
+            publisher is receiver or not self.options.no_fast_producer_stall
         ):
             outbound.hold(publisher)
 

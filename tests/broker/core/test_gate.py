@@ -65,3 +65,18 @@ def test_nobody_waits_where_the_operator_wants_no_stall() -> None:
     while not receiver.ended:
         assert _publish(crowd) == 1
     assert crowd[0].holds == 0
+
+
+def test_a_client_that_publishes_to_itself_waits_until_it_reads() -> None:
+    wired, receiver, crowd = _crowd(1)
+    while receiver.holds == 0:
+        _publish([receiver])
+    assert not receiver.ended
+    assert not wired.timers  # no time lets it go on, only its own reading
+    while _publish(crowd):
+        assert not receiver.ended
+    for _, callback in wired.timers:
+        callback()
+    assert (receiver.holds, crowd[0].holds) == (1, 0)
+    wired.take(receiver)
+    assert receiver.holds == 0
