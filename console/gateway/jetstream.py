@@ -28,6 +28,7 @@ READS_MAX = 1000
 PAGE_BYTES = 4 * 1024 * 1024
 NOT_ENABLED = 10039
 NO_MESSAGE = 10037
+WRONG_LAST_SEQUENCE = frozenset((10071, 10164))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,21 @@ def listed(identity: Identity, operation: str, field: str, body: Json | None = N
 def message(identity: Identity, stream: str, **which: Any) -> Stored:
     """``which``: ``seq=…`` or ``last_by_subj=…``. Raises JetStreamRefused with NO_MESSAGE."""
     return _run(identity, lambda ask: _get(ask, stream, which))
+
+
+def store(identity: Identity, wanted: Message) -> int:
+    """Publishes into whichever stream has the subject; its sequence there, once it is stored."""
+
+    async def job(ask: Ask) -> int:
+        return int(_answer(await ask(wanted))["seq"])
+
+    return _run(identity, job)
+
+
+def subjects(identity: Identity, stream: str, filter_: str) -> dict[str, int]:
+    """Subject → how many messages it has; JetStream tells of 100,000 at most."""
+    info = call(identity, f"STREAM.INFO.{stream}", {"subjects_filter": filter_})
+    return dict(info["state"].get("subjects") or {})
 
 
 def last_of_each(identity: Identity, stream: str, subjects: list[str]) -> dict[str, Stored]:
@@ -168,7 +184,10 @@ def _run(identity: Identity, job: Callable[[Ask], Awaitable[T]]) -> T:
 
 async def _call(ask: Ask, operation: str, body: Json | None) -> Json:
     payload = b"" if body is None else json.dumps(body).encode()
-    reply = await ask(Message(API + operation, "", {}, payload))
+    return _answer(await ask(Message(API + operation, "", {}, payload)))
+
+
+def _answer(reply: Message) -> Json:
     try:
         answer: Json = json.loads(reply.payload)
     except ValueError:

@@ -1,6 +1,7 @@
 """Fixtures of the console's tests: a Redis of their own, a broker that answers, people with roles."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from console.models import Namespace, Project, Role, User
 from console.services import members, namespaces, projects, sign_in
 from console.services.audit import Actor
 from console.services.operator import ensure_operator
+from tests.console.desk import Desk
+from tests.console.engines import Engine
 from tests.console.fake_broker import FakeBroker
 from tests.contract.valkey import Valkey
 
@@ -58,3 +61,16 @@ class Cast:
 @pytest.fixture
 def cast(db: None, redis: "redis_package.Redis") -> Cast:
     return Cast()
+
+
+@pytest.fixture
+def desk(
+    cast: Cast, tmp_path: Path, settings: Any, request: pytest.FixtureRequest
+) -> Iterator[Desk]:
+    name = getattr(request, "param", "broker")
+    if not Engine.is_there(name):
+        pytest.skip(f"{name} isn't installed")
+    engine = Engine(tmp_path, name)
+    settings.BROKER_URL = engine.url
+    yield Desk(cast, engine)
+    engine.stop()

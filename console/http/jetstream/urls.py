@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 import console.http.converters  # noqa: F401 - makes the converters known
-from console.http.jetstream import consumers, messages, streams
+from console.http.jetstream import consumers, kv, messages, streams
 
 _account = "namespaces/<account:account>"
 _stream = f"{_account}/streams/<token:stream>"
@@ -19,4 +19,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_stream}/consumers", consumers.Consumers.as_view()),
     path(_consumer, consumers.OneConsumer.as_view()),
     path(f"{_consumer}/pause", consumers.Pause.as_view()),
+    path(f"{_account}/kv", kv.Buckets.as_view()),
+    path(f"{_account}/kv/<token:bucket>", kv.OneBucket.as_view()),
+    path(f"{_account}/kv/<token:bucket>/entry", kv.Entry.as_view()),
 ]
