@@ -8,7 +8,7 @@ from typing import Any
 from zlib import crc32
 
 from broker.contract.frames import Record
-from tests.browser import fake_streams
+from tests.browser import fake_kv, fake_streams
 
 SUBJECTS = (
     b"orders.eu.paid",
@@ -161,6 +161,8 @@ class Data:
             return 404, {"type": "not_found", "message": "resource is not found"}
         if found[2] == "streams":
             return fake_streams.answer(method, path.partition("/streams")[2])
+        if found[2] == "kv":
+            return fake_kv.answer(method, path.partition("/kv")[2])
         return self.inside(method, found[2], body)
 
     def sign_in(self, state: Any, path: str, body: dict[str, Any]) -> Answer:

@@ -16,6 +16,8 @@ STILL = "document.getAnimations().every((a) => a.playState !== 'running' || a.ef
 PAGES = {
     "/": "Namespaces", "/account": "Account", "/projects/p1/members": "Members", "/nowhere": "There is nothing here",
     **{f"/namespaces/A{'ORDERS':A<55}/{name}": "orders" if name == "overview" else name.capitalize() for name in INSIDE},
+    f"/namespaces/A{'ORDERS':A<55}/kv": "Key-value",
+    **{f"/namespaces/A{'ORDERS':A<55}/kv/SETTINGS{key}": "SETTINGS" for key in ("", "?key=shop.limits")},
     **{f"/namespaces/A{'ORDERS':A<55}/streams/ORDERS{tab}": "ORDERS" for tab in ("", "?tab=consumers", "?tab=settings")},
 }  # fmt: skip
 

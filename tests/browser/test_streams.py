@@ -1,4 +1,4 @@
-"""Streams on the running product: made, filled, looked at, read by a consumer, purged and deleted in the browser."""
+"""Streams and buckets on the running product: made, filled, looked at, changed and deleted in the browser."""
 
 import json
 import re
@@ -65,4 +65,39 @@ def test_a_stream_from_its_making_to_its_end(
     home.get_by_label("Type ORDERS to confirm").fill("ORDERS")
     home.get_by_role("button", name="Delete stream").click()
     expect(home.get_by_text("No stream yet")).to_be_visible()
+    clients.run(client.close())
+
+
+def test_a_bucket_that_a_client_shares(
+    stack: Stack, home: Page, clients: Clients, tmp_path: Path
+) -> None:
+    new_namespace(home, "journey-kv")
+    creds = new_credential(home, "settings", tmp_path)
+    home.get_by_role("navigation").get_by_role("link", name="Key-value").click()
+    home.get_by_role("button", name="New bucket").first.click()
+    home.get_by_label("Name").fill("SETTINGS")
+    home.get_by_label("Values kept of a key").fill("5")
+    home.get_by_role("button", name="Create bucket").click()
+    expect(home.get_by_text("No key yet")).to_be_visible()
+    home.get_by_role("button", name="Put a value").first.click()
+    home.get_by_label("Key", exact=True).fill("shop.limit")
+    home.get_by_label("Value", exact=True).fill("10")
+    home.get_by_role("button", name="Put", exact=True).click()
+    pane = home.get_by_role("region", name="Key shop.limit")
+    expect(pane.locator("pre")).to_have_text("10")
+
+    client = clients.run(connect(stack.nats_url, creds))
+    bucket = clients.run(client.jetstream().key_value("SETTINGS"))
+    assert clients.run(bucket.get("shop.limit")).value == b"10"
+    clients.run(bucket.put("shop.limit", b"11"))
+    expect(pane.locator("pre")).to_have_text("11")
+    pane.get_by_role("button", name="Edit").click()
+    clients.run(bucket.put("shop.limit", b"12"))
+    pane.get_by_label("New value").fill("13")
+    expect(pane.get_by_role("listitem")).to_have_count(3)
+    pane.get_by_role("button", name="Put", exact=True).click()
+    expect(pane.get_by_text(re.compile("13|changed meanwhile")).first).to_be_visible()
+    pane.get_by_role("button", name="Delete").click()
+    home.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(home.get_by_role("row", name=re.compile("shop.limit"))).to_contain_text("Deleted")
     clients.run(client.close())

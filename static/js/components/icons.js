@@ -5,6 +5,7 @@ const PATHS = {
   overview: "M3 12h4l3 8 4-16 3 8h4",
   live: "M2 12h3m14 0h3M12 2v3m0 14v3M8 12a4 4 0 1 0 8 0 4 4 0 0 0-8 0",
   streams: "M4 6h16M4 12h16M4 18h16M8 4v4M16 10v4M11 16v4",
+  kv: "M4 5h7v6H4zM13 8h7M4 13h7v6H4zM13 16h7",
   consumers: "M4 12h9M10 8l4 4-4 4M17 5v14M20.5 5v14",
   credentials: "M15 7a4 4 0 1 1-4 4l-7 7v3h4v-3h3v-3l2-1",
   connections: "M9 12h6M7 8H6a4 4 0 0 0 0 8h1M17 8h1a4 4 0 0 1 0 8h-1",

@@ -86,5 +86,6 @@ export async function request(method, path, body, { signal, quiet401 = false } =
 
 export const get = (path, options) => request("GET", path, undefined, options);
 export const post = (path, body = {}, options) => request("POST", path, body, options);
+export const put = (path, body, options) => request("PUT", path, body, options);
 export const patch = (path, body, options) => request("PATCH", path, body, options);
 export const remove = (path, body, options) => request("DELETE", path, body, options);

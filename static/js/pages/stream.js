@@ -1,6 +1,6 @@
 // One stream: its messages, its consumers, its settings.
 import { html, useState } from "../lib/preact.js";
-import { get, post, remove, url } from "../lib/http.js";
+import { get, post, url } from "../lib/http.js";
 import { bytes, count, exact, plural, toMs } from "../lib/format.js";
 import { useEvery, useResource } from "../lib/resource.js";
 import { go, route, setQuery } from "../lib/router.js";
@@ -10,6 +10,7 @@ import { FormError, Input, SubmitButton, useSubmit } from "../components/form.js
 import { Failed, Loading } from "../components/states.js";
 import { toast } from "../components/toast.js";
 import { Consumers } from "../data/consumers.js";
+import { DeleteDialog } from "../data/delete-dialog.js";
 import { Messages } from "../data/messages.js";
 import { StreamForm } from "../data/stream-form.js";
 import { ageWords, countText, limitWords, parseCount, sizeWords } from "../data/units.js";
@@ -63,25 +64,9 @@ function PurgeDialog({ base, info, close, done }) {
     <div class="actions"><button type="button" class="btn" onClick=${close}>Cancel</button><${SubmitButton} form=${form} className="btn danger" disabled=${form.busy || Boolean(wrong)}>Purge<//></div></form><//>`;
 }
 
-/** Typing the name is asked for, because its messages go with it. */
-function DeleteDialog({ base, name, close, done }) {
-  const [typed, setTyped] = useState("");
-  const form = useSubmit(async () => {
-    await remove(base, { name: typed });
-    close();
-    toast(`${name} is deleted.`);
-    done();
-  });
-  return html`<${Dialog} title=${`Delete ${name}?`} narrow onClose=${() => !form.busy && close()}><form class="form" onSubmit=${form.submit}>
-    <p>Its messages and its consumers are gone for good.</p>
-    <${Input} label=${`Type ${name} to confirm`} wrong=${form.fields.name} autofocus autocomplete="off" spellcheck=${false} mono value=${typed} onValue=${setTyped} />
-    <${FormError} form=${form} shown=${["name"]} />
-    <div class="actions"><button type="button" class="btn" onClick=${close}>Cancel</button><${SubmitButton} form=${form} className="btn danger" disabled=${form.busy || typed !== name}>Delete stream<//></div></form><//>`;
-}
-
 function Dialogs({ open, close, namespace, base, info, reload }) {
   if (open === "purge") return html`<${PurgeDialog} base=${base} info=${info} close=${close} done=${reload} />`;
-  if (open === "delete") return html`<${DeleteDialog} base=${base} name=${info.config.name} close=${close} done=${() => go(namespacePath(namespace.id, "streams"))} />`;
+  if (open === "delete") return html`<${DeleteDialog} base=${base} name=${info.config.name} what="stream" text="Its messages and its consumers are gone for good." close=${close} done=${() => go(namespacePath(namespace.id, "streams"))} />`;
   return open === "edit" ? html`<${StreamForm} namespace=${namespace} config=${info.config} close=${close} done=${() => (toast("Saved."), reload())} />` : null;
 }
 

@@ -64,7 +64,7 @@ export function Palette({ close }) {
 }
 
 const KEYS = [
-  ["Anywhere", [["⌘ K", "Search or jump to"], ["?", "This list"], ["g l", "Live"], ["g o", "Overview"], ["g d", "Streams"], ["g c", "Credentials"], ["g n", "Connections"], ["g a", "Activity"], ["g s", "Settings"], ["g h", "All namespaces"]]],
+  ["Anywhere", [["⌘ K", "Search or jump to"], ["?", "This list"], ["g l", "Live"], ["g o", "Overview"], ["g d", "Streams"], ["g k", "Key-value"], ["g c", "Credentials"], ["g n", "Connections"], ["g a", "Activity"], ["g s", "Settings"], ["g h", "All namespaces"]]],
   ["Live", [["/", "Add a filter"], ["p", "Pause, go on"], ["j k", "Next, previous row"], ["G", "Newest row, and follow"], ["Esc", "Close the message"], ["x", "Publish panel"]]],
 ];
 

@@ -6,6 +6,7 @@ export const NAMESPACE_PAGES = [
   ["overview", "Overview", "overview", "o", ""],
   ["live", "Live", "live", "l", ""],
   ["streams", "Streams", "streams", "d", "Data"],
+  ["kv", "Key-value", "kv", "k", "Data"],
   ["credentials", "Credentials", "credentials", "c", "Access"],
   ["connections", "Connections", "connections", "n", "Access"],
   ["activity", "Activity", "activity", "a", "Access"],
@@ -16,5 +17,6 @@ export const NAMESPACE_PAGES = [
 export const pageAt = (path) => NAMESPACE_PAGES.find(([name]) => name === path.split("/")[3]);
 
 export const streamPath = (id, stream) => url`/namespaces/${id}/streams/${stream}`;
+export const bucketPath = (id, bucket) => url`/namespaces/${id}/kv/${bucket}`;
 export const namespacePath = (id, page = "overview") => url`/namespaces/${id}/${page}`;
 export const membersPath = (projectId) => url`/projects/${projectId}/members`;
