@@ -133,7 +133,11 @@ class JetStreamService:
     """JetStream of a running server, also as monitoring asks it."""
 
     def __init__(
-        self, server: Server, config: Config, find_account: Callable[[str], Account | None]
+        self,
+        server: Server,
+        config: Config,
+        find_account: Callable[[str], Account | None],
+        is_deleted: Callable[[str], bool],
     ) -> None:
         """Opens the streams, which blocks. Raises OSError when the directory can't be used."""
         loop = asyncio.get_running_loop()
@@ -145,7 +149,7 @@ class JetStreamService:
             SystemRandom(), secrets.token_bytes,
         )  # fmt: skip
         self.engine = JetStream(server, environment, options_of(config, directory))
-        self.engine.find_account = find_account
+        self.engine.find_account, self.engine.is_deleted = find_account, is_deleted
         self._report = Report(self.engine)
         _describe(self.engine, directory)
         began = time.monotonic()

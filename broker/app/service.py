@@ -164,7 +164,9 @@ class Service:
         from broker.app.jetstream import JetStreamService
 
         try:
-            self.jetstream = JetStreamService(self.server, self.config, self._find_account)
+            self.jetstream = JetStreamService(
+                self.server, self.config, self._find_account, self._is_deleted
+            )
         except OSError as error:
             raise StartError(f"Can't start JetStream: {error}") from error
         self.system.monitor.facts.jetstream = self.jetstream
@@ -173,6 +175,9 @@ class Service:
         if self.operation is None:
             return self.server.accounts.get(name)
         return self.operation.accounts.account(name, self.server.clock.wall_s())
+
+    def _is_deleted(self, name: str) -> bool:
+        return self.operation is not None and self.operation.accounts.is_deleted(name)
 
     async def _start_listeners(self) -> None:
         config = self.config

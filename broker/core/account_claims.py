@@ -94,6 +94,10 @@ class OperatorAccounts:
             return None
         return self._hold(token, entry)
 
+    def is_deleted(self, name: str) -> bool:
+        """Whether the operator has said that it is, rather than that nothing is known of it."""
+        return isinstance(self._read_kept(name, self._kept(name)), Tombstone)
+
     def account(self, name: str, now_s: float) -> Account | None:
         held = self.find(name, now_s)
         return held.account if held is not None else None
@@ -191,6 +195,7 @@ class OperatorAccounts:
         self._held.pop(name, None)
         account = self._server.accounts.get(name)
         if account is None:
+            self._server.account_gone(name, deleted=True)
             return 0
         closed = 0
         for client in account.client_list():

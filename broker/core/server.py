@@ -84,8 +84,8 @@ class Server:
         self.on_limit: list[Callable[[Client, str], None]] = []
         #: An account is there now, or its limits changed.
         self.on_account: list[Callable[[Account], None]] = []
-        #: An account is gone; True when it was deleted for good and nothing of it may stay.
-        self.on_account_gone: list[Callable[[Account, bool], None]] = []
+        #: The account of that name is gone; True when it was deleted for good and nothing of it may stay.
+        self.on_account_gone: list[Callable[[str, bool], None]] = []
         self._dirty: list[Outbound] = []
         self._last_cid = 0
 
@@ -119,10 +119,14 @@ class Server:
         clients = tuple(account.clients.values())
         for client in clients:
             self.close_client(client, reason)
-        for hook in self.on_account_gone:
-            hook(account, deleted)
+        self.account_gone(name, deleted=deleted)
         self.exchange.forget(account)
         return len(clients)
+
+    def account_gone(self, name: str, *, deleted: bool) -> None:
+        """Also of one that nobody has used since the start."""
+        for hook in self.on_account_gone:
+            hook(name, deleted)
 
     def enforce_connection_limit(self, account: Account) -> int:
         """After ``account.limits`` changed: closes the newest connections that are too many; how many."""

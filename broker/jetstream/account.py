@@ -164,17 +164,29 @@ class JetStreamAccount:
         if self.enabled and not self.streams:
             recovery.open_streams(self)
 
-    def close(self, *, deleted: bool) -> None:
-        """``deleted``: the account is gone for good, and its messages with it."""
+    def close(self) -> None:
+        """Nothing is taken any more; streams stay on disk."""
         self.closed = True
         self._api.close()
-        if deleted:
-            for stream in tuple(self.streams.values()):
-                stream.delete(_ignore)
         self._close_streams()
-        if deleted:
-            job = catalog.RemoveJob(self.engine.environment.disk, self.directory)
-            self.engine.run_job(job, _report_removal(self.name))
+
+    def delete(self, then: Callable[[], None]) -> None:
+        """The account is gone for good: its streams go, and ``then`` is called."""
+        self.closed = True
+        self._api.close()
+        streams = tuple(self.streams.values())
+        left = len(streams)
+        if not left:
+            then()
+
+        def gone(_error: OSError | None) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                then()
+
+        for stream in streams:
+            stream.delete(gone)
 
     def _close_streams(self) -> None:
         for stream in tuple(self.streams.values()):
@@ -182,15 +194,3 @@ class JetStreamAccount:
         self.streams.clear()
         self.use("memory", -self.memory_bytes)
         self.use("file", -self.store_bytes)
-
-
-def _ignore(_error: OSError | None) -> None:
-    """The directory of the account goes as a whole."""
-
-
-def _report_removal(account: str) -> Callable[[OSError | None], None]:
-    def done(error: OSError | None) -> None:
-        if error is not None:
-            log.error("JetStream: the streams of account %s can't be removed: %s", account, error)
-
-    return done

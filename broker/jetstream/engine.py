@@ -8,6 +8,7 @@ job done → Stream: acknowledgements, consumers, and the next commit if more wa
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -71,6 +72,9 @@ class JetStream:
         self.closed = False
         #: Told the account whose directory was found at the start; its claims may still have to be read.
         self.find_account: Callable[[str], Account | None] = server.accounts.get
+        #: Told such an account too: whether it was deleted for good while this server was away.
+        self.is_deleted: Callable[[str], bool] = _never
+        self._started = False
         self._touched: list[Stream] = []
         server.on_account.append(self.account_changed)
         server.on_account_gone.append(self._account_gone)
@@ -87,6 +91,7 @@ class JetStream:
                 self.environment.disk.remove_tree(f"{root}/{name}")
                 continue
             self._recover(name)
+        self._started = True
 
     def _recover(self, directory_name: str) -> None:
         directory = f"{self.environment.directory}/{directory_name}"
@@ -97,6 +102,10 @@ class JetStream:
             return
         account = self.find_account(name)
         found = self.accounts.get(name)
+        if account is None and self.is_deleted(name):
+            log.info("JetStream: account %s was deleted, its streams are removed", name)
+            catalog.RemoveJob(self.environment.disk, directory).run()
+            return
         if account is None or found is None:
             log.warning("JetStream: account %s is not known, its streams stay closed", name)
             return
@@ -107,14 +116,27 @@ class JetStream:
             return
         found = self.accounts.get(account.name)
         if found is None:
-            self.accounts[account.name] = JetStreamAccount(self, account)
+            found = self.accounts[account.name] = JetStreamAccount(self, account)
+            if self._started:  # its claims came, or hold again, after the start
+                found.recover()
         else:
             found.terms_changed()
 
-    def _account_gone(self, account: Account, deleted: bool) -> None:
-        found = self.accounts.pop(account.name, None)
-        if found is not None:
-            found.close(deleted=deleted)
+    def _account_gone(self, name: str, deleted: bool) -> None:
+        found = self.accounts.pop(name, None)
+        if deleted:
+            remove = partial(self._remove, name)
+            if found is not None:
+                found.delete(remove)
+            else:
+                remove()
+        elif found is not None:
+            found.close()
+
+    def _remove(self, name: str) -> None:
+        directory = f"{self.environment.directory}/{catalog.directory_name(name)}"
+        job = catalog.RemoveJob(self.environment.disk, directory)
+        self.run_job(job, partial(_report_removal, name))
 
     def streams(self) -> Iterable["Stream"]:
         for account in tuple(self.accounts.values()):
@@ -159,5 +181,15 @@ class JetStream:
         """Nothing is taken any more; what was acknowledged is on disk. Blocks for the last sync."""
         self.closed = True
         for account in tuple(self.accounts.values()):
-            account.close(deleted=False)
+            account.close()
         self.accounts.clear()
+
+
+def _never(_name: str) -> bool:
+    """Nobody says that an account was deleted."""
+    return False
+
+
+def _report_removal(account: str, error: OSError | None) -> None:
+    if error is not None:
+        log.error("JetStream: the streams of account %s can't be removed: %s", account, error)

@@ -156,3 +156,30 @@ def test_requests_beyond_the_queue_are_dropped_and_counted() -> None:
     assert world.engine.api_dropped == 2
     world.settle()
     assert world.api("STREAM.INFO.S")["state"]
+
+
+def test_an_account_that_comes_after_the_start_finds_its_streams() -> None:
+    world = World()
+    world.create("S")
+    world.publish("S")
+    after = world.restart(account=False)
+    after.settle()
+    assert "A" not in after.engine.accounts
+    after.add_account()
+    assert after.state("S")["messages"] == 1
+
+
+def test_an_account_that_was_deleted_while_nobody_ran_loses_its_streams_at_the_start() -> None:
+    world = World()
+    world.create("S")
+    after = world.restart(account=False, deleted=True)
+    assert not [name for name in after.disk._names if "/streams/" in name]
+
+
+def test_an_account_that_nobody_used_since_the_start_is_deleted_all_the_same() -> None:
+    world = World()
+    world.create("S")
+    after = world.restart(account=False)
+    after.server.account_gone("A", deleted=True)
+    after.settle()
+    assert not [name for name in after.disk._names if "/streams/" in name]

@@ -39,6 +39,9 @@ class World:
         now_ns: int = START_NS,
         terms: JetStreamTerms | None = None,
         options: JetStreamOptions | None = None,
+        *,
+        account: bool = True,
+        deleted: bool = False,
     ) -> None:
         self.rng = rng or random.Random(1)
         self.disk = disk or SimDisk(self.rng)
@@ -51,15 +54,24 @@ class World:
         #: Answers by the reply subject that a publish or request was given.
         self.answers: dict[bytes, Message] = {}
         self.server = Server(ServerOptions(), "NSERVER", random=self.rng)
-        self.account: Account = self.server.add_account("A")
-        self.account.jetstream = {"": terms or JetStreamTerms()}
+        self._terms = terms or JetStreamTerms()
+        self.account: Account
         environment = Environment(
             self.disk, "js", lambda: self.now_ns, self._after, self._soon.append, self._run, self.rng,
             self.rng.randbytes,
         )  # fmt: skip
         self.engine = JetStream(self.server, environment, self._options)
+        self.engine.is_deleted = lambda _name: deleted
+        if account:
+            self.add_account()
         self.engine.start()
+
+    def add_account(self) -> None:
+        """``A``, as its claims make it."""
+        self.account = self.server.add_account("A")
+        self.account.jetstream = {"": self._terms}
         self.account.subscribe(b"answer.*", self._answered)
+        self.server.account_changed(self.account)
 
     # The process around it ---------------------------------------------------------------------------
 
@@ -113,11 +125,18 @@ class World:
         """The next boot after the power went."""
         return World(self.rng, self.disk.crash(), self.now_ns + 10**9, options=self._options)
 
-    def restart(self) -> "World":
-        """The next start after a clean end."""
+    def restart(self, *, account: bool = True, deleted: bool = False) -> "World":
+        """The next start after a clean end; without ``account`` its claims aren't known then."""
         self.engine.stop()
         self.settle()
-        return World(self.rng, self.disk, self.now_ns + 10**9, options=self._options)
+        return World(
+            self.rng,
+            self.disk,
+            self.now_ns + 10**9,
+            options=self._options,
+            account=account,
+            deleted=deleted,
+        )
 
     # What clients do ----------------------------------------------------------------------------------
 
