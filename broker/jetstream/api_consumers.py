@@ -27,6 +27,8 @@ from broker.protocol import headers
 _NAMES_PAGE: Final = 1024
 _LIST_PAGE: Final = 256
 _NAME_LETTERS: Final = 8
+#: Of a stream that doesn't say how many it takes; nats-server's ``default_max_consumers``.
+_MAX_CONSUMERS: Final = 1000
 _IDENTITY: Final = b"Nats-Stream-Identity"
 _GROUP_NAME = re.compile(r"[a-zA-Z0-9/_=-]{1,16}")
 
@@ -173,8 +175,9 @@ def _stamp_threshold(config: ConsumerConfig) -> None:
 
 
 def _check_room(stream: Stream) -> None:
-    """The stream's limit of consumers and the account's; the stricter one counts."""
-    limits = [stream.config.max_consumers]
+    """The stream's limit of consumers, or the server's default, and the account's; the stricter one counts."""
+    own = stream.config.max_consumers
+    limits = [own if own > 0 else _MAX_CONSUMERS]
     if stream.account.terms is not None:
         limits.append(stream.account.terms.consumers)
     limit = min((n for n in limits if n > 0), default=0)

@@ -58,11 +58,15 @@ class Push:
         return self.active
 
     def _somebody_listens(self) -> bool:
+        """Wildcard subscriptions receive, but only those to the very subject count, as on nats-server."""
         match = self._consumer.stream.account.core.sublist.match(self.reply)
         group = self._consumer.config.deliver_group.encode()
-        if not group:
-            return match.interest
-        return any(sub.queue == group for members in match.queues for sub in members)
+        groups = match.queues if group else (match.plain,)
+        return any(
+            sub.subject == self.reply and sub.queue == group
+            for members in groups
+            for sub in members
+        )
 
     def move(self, subject: str) -> None:
         """Deliver to another subject from now on."""
