@@ -18,6 +18,7 @@ from console.http import (
     projects,
     publish,
     session,
+    sharing,
 )
 from console.http.jetstream import urls as jetstream
 
@@ -45,6 +46,11 @@ api: list[URLPattern] = [
     path(f"{_namespace}/activity", broker.Activity.as_view()),
     path(f"{_namespace}/limits", limits.NamespaceLimits.as_view()),
     path(f"{_project}/limits", limits.ProjectLimits.as_view()),
+    path(f"{_namespace}/exports", sharing.Exports.as_view()),
+    path(f"{_namespace}/exports/<uuid:export_id>", sharing.OneExport.as_view()),
+    path(f"{_namespace}/imports", sharing.Imports.as_view()),
+    path(f"{_namespace}/imports/<uuid:import_id>", sharing.OneImport.as_view()),
+    path(f"{_namespace}/importable", sharing.Importable.as_view()),
     *jetstream.urlpatterns,
     path("api-keys", api_keys.ApiKeys.as_view()),
     path("api-keys/<name:access_key>", api_keys.OneApiKey.as_view()),

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 CHANNEL = PREFIX + "notices"
 
-What = Literal["namespaces", "credentials", "members"]
+What = Literal["namespaces", "credentials", "members", "sharing"]
 
 
 def project_group(project_id: object) -> str:

@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 from rest_framework import serializers
 
 from broker.contract import reports
-from console.models import Role
+from console.models import Kind, Role
 
 
 class Answer(serializers.Serializer[Any]):
@@ -226,6 +226,41 @@ class RevokedBefore(Answer):
     revoked = serializers.IntegerField(help_text="Credentials that weren't revoked already")
     broker = _broker_state()
     closed_connections = serializers.IntegerField()
+
+
+class SharedBy(Answer):
+    id = serializers.CharField()
+    name = serializers.CharField()
+
+
+class Export(Answer):
+    id = serializers.UUIDField()
+    namespace = SharedBy()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=Kind.choices)
+    subject = serializers.CharField()
+    public = serializers.BooleanField()
+    import_count = serializers.IntegerField(
+        allow_null=True, help_text="null: it's another's, and not told"
+    )
+    created_at = serializers.DateTimeField()
+
+
+class ExportList(Answer):
+    exports = Export(many=True)
+    total_count = serializers.IntegerField()
+
+
+class Import(Answer):
+    id = serializers.UUIDField()
+    export = Export()
+    local_subject = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class ImportList(Answer):
+    imports = Import(many=True)
+    total_count = serializers.IntegerField()
 
 
 class Activity(Answer):

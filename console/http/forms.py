@@ -8,7 +8,7 @@ from django.http import QueryDict
 from rest_framework import serializers
 
 from console.lib.limits import OF_NAMESPACE, OF_PROJECT, Bounds
-from console.models import Role
+from console.models import Kind, Role
 from console.services.credentials import OVERLAP_MAX_S
 from console.services.names import DESCRIPTION_MAX
 from console.services.terms import CONNECTION_TYPES, LIFETIME_MAX_S, NETWORKS_MAX, RULES_MAX
@@ -160,6 +160,23 @@ class Rotate(Form):
 
 class RevokeBefore(Form):
     before = serializers.DateTimeField(required=False, help_text="Default: now")
+
+
+class ExportCreate(Form):
+    name = Text()
+    kind = serializers.ChoiceField(choices=Kind.choices)
+    subject = Text(max_length=512)
+    public = serializers.BooleanField(
+        required=False, default=False, help_text="true: any namespace here may import it"
+    )
+
+
+class ImportCreate(Form):
+    export_id = Uuid()
+    local_subject = Text(
+        required=False, default="", allow_blank=True, max_length=512,
+        help_text="What it is called here; $1 … stand for its wildcards; empty = as there",
+    )  # fmt: skip
 
 
 class MemberCreate(Form):

@@ -5,7 +5,17 @@ from typing import Any
 
 from console.gateway import reports
 from console.lib.times import rfc3339
-from console.models import ApiKey, AuditEntry, Credential, Membership, Project, Role, User
+from console.models import (
+    ApiKey,
+    AuditEntry,
+    Credential,
+    Export,
+    Import,
+    Membership,
+    Project,
+    Role,
+    User,
+)
 from console.selectors.namespaces import Seen
 from console.services import limits
 
@@ -79,6 +89,29 @@ def credential(row: Credential, now: datetime, connections: int | None) -> Shape
         "jti": row.jti,
         "revoke_at": rfc3339(row.revoke_at),
         "follows": str(row.follows_id) if row.follows_id else None,
+    }
+
+
+def export(row: Export, *, counted: bool = True) -> Shape:
+    """``counted`` False for another's export: who else imports it is theirs to know."""
+    return {
+        "id": str(row.pk),
+        "namespace": {"id": row.namespace_id, "name": row.namespace.name},
+        "name": row.name,
+        "kind": row.kind,
+        "subject": row.subject,
+        "public": row.public,
+        "import_count": len(row.imports.all()) if counted else None,
+        "created_at": rfc3339(row.created_at),
+    }
+
+
+def imported(row: Import) -> Shape:
+    return {
+        "id": str(row.pk),
+        "export": export(row.export, counted=False),
+        "local_subject": row.local_subject,
+        "created_at": rfc3339(row.created_at),
     }
 
 

@@ -9,6 +9,7 @@ from console.models.membership import Membership, Role
 from console.models.namespace import Namespace
 from console.models.operator import Operator
 from console.models.project import Project
+from console.models.sharing import Export, Import, Kind
 from console.models.tombstone import Tombstone
 from console.models.user import User
 
@@ -16,7 +17,10 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Credential",
+    "Export",
     "Handover",
+    "Import",
+    "Kind",
     "LoginLink",
     "Membership",
     "Namespace",

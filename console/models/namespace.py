@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
     from console.models.credential import Credential
+    from console.models.sharing import Export, Import
 
 
 class Namespace(models.Model):
@@ -40,6 +41,8 @@ class Namespace(models.Model):
 
     if TYPE_CHECKING:
         credentials: RelatedManager[Credential]
+        exports: RelatedManager[Export]
+        imports: RelatedManager[Import]
 
     class Meta:
         constraints = [

@@ -14,7 +14,7 @@ from django.db.models import Q
 from broker.identity import jwt
 from broker.identity.claims import ALL
 from broker.identity.nkeys import KeyPair
-from console.models import Namespace
+from console.models import Export, Import, Namespace
 from console.services import keys, limits
 from console.services.errors import QuotaExceeded
 from console.services.terms import Terms
@@ -97,7 +97,48 @@ def _account_body(namespace: Namespace, revocations: dict[str, int]) -> dict[str
     }
     if revocations:
         body["revocations"] = revocations
+    exports = [_export(row) for row in namespace.exports.order_by("created_at", "pk")]
+    imports = namespace.imports.select_related("export__namespace").order_by("created_at", "pk")
+    if exports:
+        body["exports"] = exports
+    if taken := [_import(row, namespace) for row in imports]:
+        body["imports"] = taken
     return body
+
+
+def _export(row: Export) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": row.name, "subject": row.subject, "type": row.kind}
+    if not row.public:
+        entry["token_req"] = True
+    return entry
+
+
+def _import(row: Import, namespace: Namespace) -> dict[str, Any]:
+    export = row.export
+    entry = {
+        "name": export.name,
+        "subject": export.subject,
+        "account": export.namespace_id,
+        "type": export.kind,
+    }
+    if row.local_subject != export.subject:
+        entry["local_subject"] = row.local_subject
+    if not export.public:
+        entry["token"] = _activation(export, namespace)
+    return entry
+
+
+def _activation(export: Export, importer: Namespace) -> str:
+    """The exporting account's leave for ``importer``."""
+    body = {
+        "subject": export.subject,
+        "kind": export.kind,
+        "issuer_account": export.namespace_id,
+        "type": "activation",
+        "version": 2,
+    }
+    claims = {"sub": importer.id, "name": export.subject, "nats": body}
+    return jwt.encode(claims, keys.namespace_signing_key(export.namespace))
 
 
 def _revocations(namespace: Namespace, now: datetime) -> dict[str, int]:

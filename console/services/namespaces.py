@@ -1,13 +1,14 @@
 """Namespaces: created, renamed and deleted in the database, then told to the broker."""
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from broker.identity.nkeys import KeyPair
 from console.gateway import notices
 from console.gateway.claims import Outcome
 from console.lib.limits import OF_NAMESPACE
-from console.models import Namespace, Project, Tombstone
+from console.models import Import, Namespace, Project, Tombstone
 from console.services import claims, handover, keys, limits
 from console.services.audit import About, Actor, record
 from console.services.delivery import deliver
@@ -81,6 +82,11 @@ def limit(
 def delete(*, actor: Actor, namespace: Namespace) -> Outcome:
     """Its connections are closed by the tombstone; its keys and credentials go with the row."""
     with transaction.atomic():
+        importing = Import.objects.filter(export__namespace_id=namespace.pk).values("namespace_id")
+        held = Namespace.objects.select_for_update().order_by("pk")
+        # Together and in one order, so that no two deletions wait for each other.
+        importers = [row for row in held.filter(Q(pk=namespace.pk) | Q(pk__in=importing))
+                     if row.pk != namespace.pk]  # fmt: skip
         locked = lock(namespace.pk)
         iat = claims.next_iat(locked.claims_iat)
         stone = Tombstone.objects.create(
@@ -95,9 +101,14 @@ def delete(*, actor: Actor, namespace: Namespace) -> Outcome:
         record(actor, "namespace.deleted", f"Namespace {locked.name} was deleted.", about)
         account, project_id = locked.id, locked.project_id
         locked.delete()
+        for importer in importers:
+            resign(importer)
         transaction.on_commit(lambda: notices.namespace_gone(account))
         transaction.on_commit(lambda: notices.changed(project_id, "namespaces", account))
-    return deliver(stone)
+    outcome = deliver(stone)
+    for importer in importers:
+        deliver(importer)
+    return outcome
 
 
 def lock(account: str) -> Namespace:

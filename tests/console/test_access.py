@@ -64,6 +64,13 @@ CASES = [
     Case("post", "/api/namespaces/{namespace}/publish", {"subject": "a", "payload": "x"}, ASK_WRITE),
     Case("post", "/api/namespaces/{namespace}/request", {"subject": "a", "payload": "x"}, ASK_WRITE),
     Case("get", "/api/namespaces/{namespace}/activity", None, READ),
+    Case("get", "/api/namespaces/{namespace}/exports", None, READ),
+    Case("post", "/api/namespaces/{namespace}/exports", {"name": "e", "kind": "stream", "subject": "a.>"}, MADE),
+    Case("delete", "/api/namespaces/{namespace}/exports/{unknown}", None, (404, 404, 403, 404, 401)),
+    Case("get", "/api/namespaces/{namespace}/importable", None, READ),
+    Case("get", "/api/namespaces/{namespace}/imports", None, READ),
+    Case("post", "/api/namespaces/{namespace}/imports", {"export_id": "{unknown}"}, (404, 404, 403, 404, 401)),
+    Case("delete", "/api/namespaces/{namespace}/imports/{unknown}", None, (404, 404, 403, 404, 401)),
     Case("get", "/api/namespaces/{namespace}/jetstream", None, ASK_READ),
     Case("get", "/api/namespaces/{namespace}/streams", None, ASK_READ),
     Case("post", "/api/namespaces/{namespace}/streams", {"name": "S"}, ASK_WRITE),
@@ -137,7 +144,7 @@ def world(db: None, settings: Any) -> Iterator[World]:
     issued = credentials.issue(actor=actor, namespace=namespace, name="worker")
     values = {
         "project": str(project.pk), "namespace": namespace.pk, "credential": str(issued.credential.pk),
-        "viewer": str(people["viewer"].pk), "extra": str(people["extra"].pk),
+        "unknown": str(uuid.uuid4()), "viewer": str(people["viewer"].pk), "extra": str(people["extra"].pk),
         "key": api_keys.create(actor=actor, owner=people["owner"], project=project).key.pk,
     }  # fmt: skip
     yield World(people, values)
@@ -166,6 +173,8 @@ def test_no_route_is_left_out() -> None:
         .replace("<uuid:project_id>", "{project}")
         .replace("<uuid:user_id>", "{viewer}")
         .replace("<uuid:credential_id>", "{credential}")
+        .replace("<uuid:export_id>", "{unknown}")
+        .replace("<uuid:import_id>", "{unknown}")
         .replace("<int:cid>", "7")
         .replace("<int:seq>", "7")
         .replace("<token:stream>", "S")
