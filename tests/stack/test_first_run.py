@@ -1,16 +1,16 @@
 """From nothing to signed in, stopped, and started again with everything still there."""
 
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.console import Console, ConsoleError
-from tests.support.processes import children, is_alive
+from tests.support.processes import children, is_alive, processor_s
 from tests.support.stack import Stack
 
+#: Seconds of one processor; on a machine with two that does nothing else it takes less than that by the clock.
 SECOND_START_S = 10.0
 
 
@@ -64,9 +64,8 @@ def test_sigterm_stops_all_in_good_time(fresh: Stack) -> None:
 
 
 def test_a_second_start_is_quick_keeps_all_state_and_shows_no_link(fresh: Stack) -> None:
-    began = time.monotonic()
     fresh.start()
-    took = time.monotonic() - began
+    took = processor_s(fresh.pid)
     assert fresh.link == "" and "manage.py login_link" in fresh.text
     person = Console(fresh.url)
     person.sign_in(fresh.manage("login_link").strip())

@@ -1,5 +1,6 @@
 """What runs: the children of a process, read from /proc (Linux)."""
 
+import os
 import resource
 from pathlib import Path
 
@@ -21,6 +22,12 @@ def is_alive(pid: int) -> bool:
         return _stat(pid)[0] not in "ZX"
     except OSError:
         return False
+
+
+def processor_s(pid: int) -> float:
+    """What it and every process it ever started have used of processors."""
+    fields = [_stat(pid)[11:15], *(_stat(child)[11:13] for child in children(pid))]
+    return sum(int(ticks) for one in fields for ticks in one) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes(pid: int) -> int:

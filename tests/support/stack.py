@@ -16,7 +16,7 @@ from tests.support.processes import children
 from tests.support.wait import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_S = 60.0
+START_S = 150.0
 
 
 class Stack:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
+from console.lib.static_files import is_collected, note_collected
 from console.services import sign_in
 from console.services.operator import ensure_operator
 
@@ -31,7 +32,9 @@ class Command(BaseCommand):
     def _collect_static(self) -> None:
         """Without it, or where it fails, whitenoise serves the files from their source directory, without hashes."""
         try:
-            call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
+            if not is_collected():
+                call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
+                note_collected()
         except (ValueError, OSError) as error:
             # An old list of names would go on serving the old files.
             (settings.STATIC_ROOT / "staticfiles.json").unlink(missing_ok=True)
