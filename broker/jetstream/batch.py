@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from broker.jetstream import counters, errors, schedules, ttl
 from broker.jetstream.environment import Timer
-from broker.jetstream.errors import ApiError
 from broker.jetstream.feature import Feature
 from broker.jetstream.publish import (
     COMMIT,
@@ -103,6 +102,12 @@ class Batches(Feature):
         if commit == b"eob":
             drafts[-1].header = headers.with_field(drafts[-1].header, COMMIT, b"1")
         return drafts
+
+    def check(self, drafts: list[Draft]) -> None:
+        """Whether a whole batch can be stored; completes its drafts. Raises ApiError."""
+        judge = Judge(self.stream)
+        for draft in drafts:
+            judge.check(draft)
 
     def _begin(self, batch_id: bytes, number: int, size: int) -> _Open:
         if number != 1:
@@ -275,14 +280,3 @@ class Judge:
             and of_subject > config.max_msgs_per_subject
         ):
             raise errors.STREAM_STORE_FAILED(err="maximum messages per subject exceeded")
-
-
-def refusal(stream: "Stream", drafts: list[Draft]) -> ApiError | None:
-    """Why a batch can't be stored; its drafts are complete when it can."""
-    judge = Judge(stream)
-    try:
-        for draft in drafts:
-            judge.check(draft)
-    except ApiError as error:
-        return error
-    return None

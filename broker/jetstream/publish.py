@@ -260,8 +260,6 @@ class Intake:
 
     def _receive_of_batch(self, draft: Draft, reply: bytes) -> None:
         """A message of an atomic batch; the last one stores all of them."""
-        from broker.jetstream.batch import refusal
-
         stream = self._stream
         self._check_server()
         self._check_account(draft.subject, len(draft.header) + len(draft.payload))
@@ -272,9 +270,7 @@ class Intake:
             if reply:
                 stream.account.publish(reply, b"")
             return
-        error = refusal(stream, drafts)
-        if error is not None:
-            raise error
+        stream.batches.check(drafts)
         seq = 0
         for each in drafts:
             seq = self.store(each, grouped=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import nats
+import pytest
 
 from tests.broker.jetstream.conftest import Same
 from tests.support.twins import Party, jetstream_server
@@ -194,3 +195,58 @@ async def test_sources_go_on_where_they_were_after_a_restart_and_after_a_purge(
             state = (await party.api(f"STREAM.INFO.{name}"))["state"]
             assert state["messages"] == {"M": 6, "A": 6, "B": 1}[name]
         await party.client.close()
+
+
+ACCOUNTS = """
+accounts: {
+  A: {
+    jetstream: enabled
+    users: [{user: a, password: a}]
+    exports: [
+      {service: "$JS.API.>", response_type: stream}
+      {service: "$JS.FC.>"}
+      {stream: "deliver.>"}
+    ]
+  }
+  B: {
+    jetstream: enabled
+    users: [{user: b, password: b}]
+    imports: [
+      {service: {account: A, subject: "$JS.API.>"}, to: "A.API.>"}
+      {service: {account: A, subject: "$JS.FC.>"}}
+      {stream: {account: A, subject: "deliver.>"}}
+    ]
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_streams_of_another_account_are_copied_through_its_exports(
+    tmp_path: Path, ours: bool
+) -> None:
+    with jetstream_server(ours, tmp_path, ACCOUNTS) as server:
+        a = Party(await nats.connect(server.url, user="a", password="a"))
+        b = Party(await nats.connect(server.url, user="b", password="b"))
+        await origin(a)
+        external = {"api": "A.API", "deliver": "deliver"}
+        await create(b, "M", mirror={"name": "ORIGIN", "external": external})
+        await create(
+            b, "T", sources=[{"name": "ORIGIN", "external": external, "filter_subject": "o.1.x"}]
+        )
+        await b.sequence("M", 6)
+        await b.sequence("T", 2)
+        answer = await b.api("STREAM.MSG.GET.T", {"seq": 2})
+        assert answer["message"]["subject"] == "o.1.x"
+        assert (
+            "Nats-Stream-Source: ORIGIN:4trl36Z3 5 o.1.x > o.1.x"
+            in b.transcript[-1]["message"]["hdrs"]
+        )
+        for _ in range(300):
+            await a.client.publish("o.1.x", b"x" * 20_000)
+        await b.sequence("M", 306)
+        await b.sequence("T", 302)
+        info = await b.api("STREAM.INFO.M")
+        assert info["mirror"]["lag"] == 0 and info["mirror"]["external"] == external
+        await a.client.close()
+        await b.client.close()
