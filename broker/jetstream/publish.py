@@ -34,8 +34,8 @@ class Draft:
     """A message with headers on its way into a stream; checks may change it."""
 
     __slots__ = (
-        "ack_extra", "expires_ns", "fields", "header", "mark", "msg_id", "payload", "reply", "rollup", "seq", "sourced",
-        "subject", "time_ns",
+        "ack_extra", "expires_ns", "fields", "grouped", "header", "mark", "msg_id", "payload", "reply", "rollup", "seq",
+        "sourced", "subject", "time_ns",
     )  # fmt: skip
 
     def __init__(self, message: Message, subject: bytes, fields: dict[bytes, bytes]) -> None:
@@ -51,6 +51,9 @@ class Draft:
         self.mark = 0
         #: From another stream or of the server's own: what only clients may not do is allowed.
         self.sourced = False
+        #: Stored together with all others of its commit that say so, or not at all: batches; and copies, because the
+        #: last one says how far the origin was copied.
+        self.grouped = False
         #: Of a mirrored message: kept as they are. 0 = the next one, now.
         self.seq = self.time_ns = 0
         #: What stands after ``"seq":7`` in the answer.
@@ -231,7 +234,7 @@ class Intake:
                 message.subject if self._transform is None else self.stored_as(message.subject)
             )
             if self.unwanted(subject, 0, len(payload)):
-                seq = self._skip(subject)
+                seq = stream.append_nothing(subject)
             else:
                 seq = stream.append(subject, b"", payload)
             stream.last_msg_id = b""
@@ -273,8 +276,8 @@ class Intake:
         stream.batches.check(drafts)
         seq = 0
         for each in drafts:
-            seq = self.store(each, grouped=True)
-        stream.store.end_group()
+            each.grouped = True
+            seq = self.store(each, checked=True)
         if reply:
             batch_id = draft.fields[ID].decode(errors="replace")
             extra = b',"batch":%b,"count":%d}' % (json_form.dumps(batch_id), len(drafts))
@@ -297,10 +300,12 @@ class Intake:
             self.check_size(len(draft.header), len(draft.payload))
         return self.store(draft)
 
-    def store_own(self, subject: bytes, header: bytes, payload: bytes) -> int:
-        """A message of the server's own. Raises ApiError, StoreFailed."""
+    def store_own(
+        self, subject: bytes, header: bytes, payload: bytes, *, copy: bool = False
+    ) -> int:
+        """A message of the server's own, or ``copy``: of a source. Raises ApiError, StoreFailed."""
         draft = Draft(Message(subject, b"", header, payload), subject, fields_of(header))
-        draft.sourced = True
+        draft.sourced, draft.grouped = True, copy
         return self.take(draft)
 
     def store_copy(
@@ -309,22 +314,22 @@ class Intake:
         """A mirrored message, under its own sequence and time. Raises ApiError, StoreFailed."""
         subject = self.stored_as(subject)
         draft = Draft(Message(subject, b"", header, payload), subject, fields_of(header))
-        draft.sourced = True
+        draft.sourced = draft.grouped = True
         draft.seq, draft.time_ns = seq, time_ns
         self.take(draft)
 
-    def store(self, draft: Draft, *, grouped: bool = False) -> int:
-        """Stage what passed the checks of its headers; returns its sequence. ``grouped``: the whole batch passed its
-        checks, limits included. Raises ApiError, StoreFailed."""
+    def store(self, draft: Draft, *, checked: bool = False) -> int:
+        """Stage what passed the checks of its headers; returns its sequence. ``checked``: limits were looked at for the
+        whole batch. Raises ApiError, StoreFailed."""
         stream, subject = self._stream, draft.subject
-        if self._is_unwanted(draft, grouped):
-            seq = self._skip(subject, draft.seq)
+        if self._is_unwanted(draft, checked):
+            seq = stream.append_nothing(subject, draft.seq, draft.time_ns, grouped=draft.grouped)
         else:
-            if draft.fields and not grouped:
+            if draft.fields and not checked:
                 ttl.apply(stream, draft)
             seq = stream.append(
                 subject, draft.header, draft.payload, time_ns=draft.time_ns, seq=draft.seq,
-                expires_ns=draft.expires_ns, mark=draft.mark, grouped=grouped,
+                expires_ns=draft.expires_ns, mark=draft.mark, grouped=draft.grouped,
             )  # fmt: skip
         stream.last_msg_id = draft.msg_id
         if draft.msg_id:
@@ -335,8 +340,8 @@ class Intake:
             schedules.purge_after(stream, draft)
         return seq
 
-    def _is_unwanted(self, draft: Draft, grouped: bool) -> bool:
-        if grouped:
+    def _is_unwanted(self, draft: Draft, checked: bool) -> bool:
+        if checked:
             return self._interest and not self._stream.consumers.has_interest(draft.subject)
         return self.unwanted(draft.subject, len(draft.header), len(draft.payload), draft.rollup)
 
@@ -384,18 +389,6 @@ class Intake:
             goes = index.size_of(index.subjects.first(subject) or 0) if full else 0
             if index.bytes + more > config.max_bytes and goes < more:
                 raise errors.STREAM_STORE_FAILED(err="maximum bytes exceeded")
-
-    def _skip(self, subject: bytes, seq: int = 0, time_ns: int = 0) -> int:
-        """A sequence that stays empty."""
-        stream = self._stream
-        seq = stream.store.append(subject, b"", b"", time_ns or stream.engine.now_ns(), seq=seq)
-        stream.store.remove(seq)
-        stream.touch()
-        return seq
-
-    def skip_to(self, seq: int, time_ns: int) -> None:
-        """Sequences up to here are used up, the last one at ``time_ns``. Raises StoreFailed."""
-        self._skip(b"_", seq, time_ns)
 
     def _roll_up(self, draft: Draft, seq: int) -> None:
         stream = self._stream

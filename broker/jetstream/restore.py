@@ -224,7 +224,7 @@ class Restore:
         last = max(_number(self._state, "last_seq"), self._last_seq)
         try:
             if last > self.stream.store.index.last_seq:
-                self.stream.intake.skip_to(last, _moment(self._state, "last_ts"))
+                self.stream.append_nothing(b"_", last, _moment(self._state, "last_ts"))
         except StoreFailed as error:
             self._fail(str(error), reply)
             return

@@ -1,13 +1,15 @@
 """Sources: messages of other streams, stored among a stream's own.
 
 Each copy says where it is from, and so does, after a restart, the last copy of each source. What of that is purged or
-expires is kept in a file of its own, which is written before the removal.
+expires is kept in a file of its own, which is written before the removal. It may be ahead of the messages then, so an
+entry names the copy that it speaks of and counts only if the stream has come as far as that copy.
 Wire     Nats-Stream-Source: <stream>[:<hash of the API prefix>] <sequence> <filter> <destination> <subject> <identity>
 Source   nats-server ``stream.go`` (processInboundSourceMsg, genSourceHeader)
 """
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from broker.jetstream import catalog
 from broker.jetstream.counters import STREAM_SOURCE
@@ -41,8 +43,15 @@ def index_name(source: StreamSource) -> str:
     return f"{name} {cuts} {places}"
 
 
+class Taken(NamedTuple):
+    """How far a source was taken: its sequence, and that of the copy here."""
+
+    seq: int
+    copy_seq: int
+
+
 class Source:
-    """One source: the last sequence that was taken from it, and its own sequence here."""
+    """One source, and how far it was taken."""
 
     def __init__(self, owner: "Sources", config: StreamSource) -> None:
         self.name = index_name(config)
@@ -50,6 +59,9 @@ class Source:
         self.last_seq = 0
         #: Where the last copy stands in the stream; 0 = it doesn't say any more.
         self.copy_seq = 0
+        #: The last copy that is on disk, and those that aren't yet.
+        self.committed = Taken(0, 0)
+        self.staged: deque[Taken] = deque()
         self._owner = owner
         self._parts = self.name.split(" ")
         self._transforms = transforms_of(config.subject_transforms)
@@ -67,6 +79,7 @@ class Source:
         """What a copy says; the file may know a later one, unless that was of another stream."""
         if identity != self.follower.identity or seq > self.last_seq:
             self.last_seq, self.follower.identity = seq, identity
+            self.committed = Taken(seq, self.copy_seq)
 
     def _take(self, copy: Copy) -> bool:
         stream = self._owner.stream
@@ -79,14 +92,20 @@ class Source:
         subject = transformed(self._transforms, copy.subject, stream)
         try:
             subject = stream.intake.stored_as(subject)
-            self.copy_seq = stream.intake.store_own(subject, header, copy.payload)
+            self.copy_seq = stream.intake.store_own(subject, header, copy.payload, copy=True)
         except Stored:
             pass  # it came before, under another sequence
         except (ApiError, StoreFailed) as error:
             log.warning("JetStream source %s of %s: %s", self.name, stream.name, error)
             return False
         self.last_seq = copy.seq
+        self.staged.append(Taken(copy.seq, self.copy_seq))
         return True
+
+    def commit(self, last: int) -> None:
+        """Copies up to here are on disk."""
+        while self.staged and self.staged[0].copy_seq <= last:
+            self.committed = self.staged.popleft()
 
 
 class Sources(Feature):
@@ -132,6 +151,7 @@ class Sources(Feature):
         missing = {source.name: source for source in sources}
         for source in sources:
             source.last_seq, source.follower.identity = saved.get(source.name, (0, ""))
+            source.committed = Taken(source.last_seq, 0)
         index = self.stream.store.index
         seq = index.previous_seq(index.last_seq + 1)
         while seq is not None and missing:
@@ -157,7 +177,15 @@ class Sources(Feature):
         except (OSError, catalog.DamagedMeta) as error:
             log.error("JetStream stream %s: %s", stream.name, error)
             return {}
-        return {name: (int(seq), str(identity)) for name, (seq, identity) in content.items()}
+        last = stream.store.index.last_seq
+        return {
+            name: (max((seq for seq, copy_seq in taken if copy_seq <= last), default=0), identity)
+            for name, (identity, *taken) in content.items()
+        }
+
+    def committed(self, first: int, last: int) -> None:
+        for source in self._sources.values():
+            source.commit(last)
 
     def removed(self, seq: int, subject: bytes, reason: str) -> None:
         if any(source.copy_seq == seq for source in self._sources.values()):
@@ -177,9 +205,11 @@ class Sources(Feature):
             return
         self._saving = True
         content = {
-            source.name: [source.last_seq, source.follower.identity]
+            source.name: [
+                source.follower.identity, source.committed, (source.last_seq, source.copy_seq)
+            ]
             for source in self._sources.values()
-        }
+        }  # fmt: skip
         job = catalog.MetaJob(self.stream.disk, self.stream.directory, content, _FILE)
         self.stream.run(job, self._saved)
 

@@ -75,6 +75,8 @@ class Stream:
         self.intake = Intake(self)
         self._subs: list[InternalSubscription] = []
         self._touched = False
+        #: Something that is staged counts only with what else is.
+        self._grouped = False
         self.used = 0
         #: Bytes of messages that aren't on disk yet, and publishes refused because there were too many.
         self.buffered_bytes = 0
@@ -250,7 +252,8 @@ class Stream:
         self, subject: bytes, header: bytes, payload: bytes, *,
         time_ns: int = 0, seq: int = 0, expires_ns: int = 0, mark: int = 0, grouped: bool = False,
     ) -> int:  # fmt: skip
-        """Stage a message and whatever its coming removes; returns its sequence. Raises StoreFailed."""
+        """Stage a message and whatever its coming removes; returns its sequence. ``grouped`` messages of one commit are
+        stored all together or not at all. Raises StoreFailed."""
         index = self.store.index
         if not time_ns:
             time_ns = max(self.engine.now_ns(), index.last_time_ns)
@@ -265,6 +268,7 @@ class Stream:
             mark=mark,
             grouped=grouped,
         )
+        self._grouped = self._grouped or grouped
         if self.republish is not None:
             self.republish.noted(seq, previous)
         if self.intake.limited:
@@ -274,6 +278,17 @@ class Stream:
         self.buffered_bytes += len(header) + len(payload)
         if not self._touched:
             self.touch()
+        return seq
+
+    def append_nothing(
+        self, subject: bytes, seq: int = 0, time_ns: int = 0, *, grouped: bool = False
+    ) -> int:
+        """Stage a sequence that stays empty. Raises StoreFailed."""
+        time_ns = time_ns or self.engine.now_ns()
+        seq = self.store.append(subject, b"", b"", time_ns, seq=seq, grouped=grouped)
+        self._grouped = self._grouped or grouped
+        self.store.remove(seq)
+        self.touch()
         return seq
 
     def remove(self, seq: int, reason: str, *, erase: bool = False) -> bool:
@@ -348,6 +363,9 @@ class Stream:
         acks, self._acks = self._acks, []
         settled, self._settled = self._settled, []
         sync = self._sync_due or self.sync_interval_s == 0
+        if self._grouped:
+            self._grouped = False
+            self.store.end_group()
         job = self.store.begin_commit(sync)
         if job is None:
             self.buffered_bytes = 0

@@ -67,7 +67,9 @@ class _Staged:
     deletes: list[int] = field(default_factory=list)
     erasures: list[int] = field(default_factory=list)
     bounds: bool = False
+    #: Messages of the group that is open, and the first one's sequence.
     grouped: int = 0
+    group_first: int = 0
     removals: "_Removals" = field(default_factory=lambda: _Removals())
 
 
@@ -147,13 +149,16 @@ class FileStore:
             index.marks[seq] = mark
         staged.writes[-1].parts.append(record)
         staged.messages[seq] = Message(seq, time_ns, subject, header, payload)
-        staged.grouped += grouped
+        if grouped:
+            staged.group_first = staged.group_first or seq
+            staged.grouped += 1
         segment.end += len(record)
         return seq
 
     def end_group(self) -> None:
-        self._control(GROUP_END, self._staged.grouped, 0, self.index.last_seq, b"")
-        self._staged.grouped = 0
+        staged = self._staged
+        self._control(GROUP_END, staged.grouped, staged.group_first, self.index.last_seq, b"")
+        staged.grouped = staged.group_first = 0
 
     def remove(self, seq: int, *, erase: bool = False) -> bool:
         if self.error:

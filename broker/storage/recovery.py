@@ -103,6 +103,7 @@ class _Loader:
         self._disk, self._directory, self._path = disk, directory, f"{directory}/{name}"
         self._found, self._controls = found, controls
         self._segment_id = int(name[:-4])
+        #: What waits for the end of a group, with single messages that came meanwhile.
         self._group: list[tuple[Record, bytes]] = []
         self._damages: list[Damage] = []
         self._own_controls: list[Control] = []
@@ -211,30 +212,34 @@ class _Loader:
         self._end_of_records(segment, is_last=is_last)
 
     def _take_record(self, segment: Segment, record: Record, data: bytes, *, is_last: bool) -> None:
-        if record.kind == GROUPED and is_last and record.epoch == segment.epoch_max:
+        if record.kind == GROUP_END:
+            self._take_group(segment, record)
+        elif record.kind == GROUPED and is_last and record.epoch == segment.epoch_max:
             self._group.append((record, data))
+        elif record.kind == MESSAGE and self._group:
+            self._group.append((record, data))  # in its turn: sequences ascend
         elif record.kind in (MESSAGE, GROUPED):
             self._add(segment, record, data)
-        elif record.kind == GROUP_END:
-            self._take_group(segment, record)
         elif record.kind in (DELETE, BOUNDS):
             self._take_control(segment, record, data)
 
-    def _take_group(self, segment: Segment, end: Record) -> None:
-        """A batch of the last epoch counts when all of it is there; earlier ones had been committed."""
-        last_seq, count = end.expires_ns, end.seq
-        seqs = range(last_seq - count + 1, last_seq + 1)
-        members = [
-            each for each in self._group if each[0].epoch == end.epoch and each[0].seq in seqs
-        ]
-        if len(members) == count:
-            for record, data in members:
+    def _take_group(self, segment: Segment, end: Record | None) -> None:
+        """A group of the last epoch counts when all of it is there, and its end is; earlier ones had been committed."""
+        members = []
+        if end is not None:
+            seqs = range(end.time_ns, end.expires_ns + 1)
+            members = [
+                record.seq
+                for record, _data in self._group
+                if record.kind == GROUPED and record.epoch == end.epoch and record.seq in seqs
+            ]
+        is_whole = end is not None and len(members) == end.seq
+        counting = frozenset(members) if is_whole else frozenset()
+        for record, data in self._group:
+            if record.kind == MESSAGE or record.seq in counting:
                 self._add(segment, record, data)
-            self._group = [each for each in self._group if each not in members]
-        self._void_group()
-
-    def _void_group(self) -> None:
-        self._void += [(record.at, record.length) for record, _data in self._group]
+            else:
+                self._void.append((record.at, record.length))
         self._group = []
 
     def _add(self, segment: Segment, record: Record, data: bytes) -> None:
@@ -263,7 +268,7 @@ class _Loader:
         found.epoch_max = max(found.epoch_max, segment.epoch_max)
         segment.written_end = segment.end
         if is_last:
-            self._void_group()
+            self._take_group(segment, None)
             self._drop_torn_controls(segment)
 
     def _drop_torn_controls(self, segment: Segment) -> None:

@@ -66,12 +66,19 @@ class Life:
         header = b"NATS/1.0\r\n\r\n" if self.rng.random() < 0.3 else b""
         payload = self.rng.randbytes(self.rng.choice((0, 10, 100, 700)))
         self.clock += 1
-        seq = self.store.append(subject, header, payload, self.clock, grouped=grouped)
+        seq = self.store.index.last_seq + self.rng.choice((1, 1, 1, 1, 4)) if grouped else 0
+        seq = self.store.append(subject, header, payload, self.clock, seq=seq, grouped=grouped)
         self.batch.messages[seq] = Message(seq, self.clock, subject, header, payload)
         return seq
 
     def group(self) -> None:
-        self.batch.groups.append([self.append(grouped=True) for _ in range(self.rng.randint(1, 5))])
+        """With gaps, and with messages in between that don't belong to it."""
+        group: list[int] = []
+        for _ in range(self.rng.randint(1, 5)):
+            if self.rng.random() < 0.2:
+                self.append()
+            group.append(self.append(grouped=True))
+        self.batch.groups.append(group)
         self.store.end_group()
 
     def remove(self) -> None:

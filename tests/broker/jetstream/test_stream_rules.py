@@ -323,6 +323,8 @@ CREATES: list[dict[str, Any] | str] = [
     {"subjects": ["a.>"], "republish": {"src": ">", "dest": ">"}, "subject_transform": {"src": "a.>", "dest": "b.>"}},
     {"placement": {}}, {"placement": {"preferred": "x"}}, {"placement": {"tags": ["x"]}},
     {"consumer_limits": {"max_ack_pending": -1, "inactive_threshold": -1}}, {"first_seq": 100},
+    {"persist_mode": "async"}, {"persist_mode": "async", "storage": "memory"},
+    {"persist_mode": "async", "allow_atomic": True}, {"persist_mode": "async", "num_replicas": 3},
     {"allow_atomic": True, "retention": "workqueue"}, {"max_consumers": 7}, {"storage": "memory", "compression": "s2"},
 ]  # fmt: skip
 
