@@ -105,8 +105,14 @@ class Stream:
         self._change_features(None)
         if recovered:
             self.consumers.load(self.engine.now_ns())
+            self._trim_after_crash()
         self.subscribe()
         self.arm_age()
+
+    def _trim_after_crash(self) -> None:
+        """A message may be on disk, and what its coming removed still there."""
+        if self.intake.limited and not self.store.error:
+            trim.enforce(self)
 
     def restored(self) -> None:
         """The snapshot is whole. The caller saves the description."""
