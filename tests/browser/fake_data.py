@@ -79,7 +79,8 @@ def credential(name: str, **differing: Any) -> dict[str, Any]:
         "id": f"00000000-0000-4000-8000-{crc32(name.encode()):012d}", "name": name, "public_key": f"U{name.upper():A<55}",
         "status": "active", "created_at": stamp(9 * DAY), "created_by": {"email": "olga@example.org"}, "expires_at": None,
         "revoked_at": None, "first_used_at": None, "last_used_at": None, "last_used_from": "", "last_client": "",
-        "connections": 0, "permissions": None,
+        "connections": 0, "permissions": None, "connection_types": [], "source_networks": [],
+        "jti": "FAKE", "revoke_at": None, "follows": None,
     } | differing  # fmt: skip
 
 
@@ -90,6 +91,17 @@ def connection(cid: int) -> dict[str, Any]:
         "subscriptions": 3, "pending_bytes": 0, "in_msgs": 1234, "in_bytes": 99999, "out_msgs": 10, "out_bytes": 1000,
     }  # fmt: skip
 
+
+def export(name: str, subject: str, **differing: Any) -> dict[str, Any]:
+    return {
+        "id": f"00000000-0000-4000-8000-{crc32(name.encode()):012d}", "name": name, "kind": "stream", "subject": subject,
+        "namespace": {"id": f"A{'SHOP':A<55}", "name": "shop"}, "public": False, "import_count": 2, "created_at": stamp(DAY),
+    } | differing  # fmt: skip
+
+
+EXPORTS = [export("Paid orders", "orders.*.paid"), export("Prices", "price", kind="service", public=True)]  # fmt: skip
+IMPORTS = [{"id": "00000000-0000-4000-8000-000000000001", "export": export("Stock", "stock.*.level"),
+            "local_subject": "warehouse.$1.level", "created_at": stamp(DAY)}]  # fmt: skip
 
 ACTIVITY = [
     ("connect", "checkout", "checkout connected with go 1.52.0"),
@@ -109,6 +121,7 @@ class Data:
         self.credentials = [
             credential("checkout", first_used_at=stamp(DAY), last_used_at=stamp(), last_client="go 1.52.0", connections=2),
             credential("laptop", status="revoked", revoked_at=stamp(DAY)),
+            credential("metrics", revoke_at=stamp(-DAY), connection_types=["WEBSOCKET"], source_networks=["10.0.0.0/8"]),
             credential("warehouse", expires_at=stamp(-DAY), permissions={"publish": {"allow": ["orders.>"], "deny": []}}),
         ]  # fmt: skip
 
@@ -156,7 +169,7 @@ class Data:
                 "members": [{"user": person, "role": "owner", "created_at": stamp()}],
                 "total_count": 1,
             }
-        found = re.fullmatch(r"/api/namespaces/(A\w+)/?(\w*)/?(.*)", path)
+        found = re.fullmatch(r"/api/namespaces/(A\w+)/?([\w-]*)/?(.*)", path)
         if not found or found[1] not in self.namespaces:
             return 404, {"type": "not_found", "message": "resource is not found"}
         if found[2] == "streams":
@@ -182,12 +195,12 @@ class Data:
 
     def inside(self, method: str, what: str, body: dict[str, Any]) -> Answer:
         if what == "credentials" and method == "POST":
-            made = credential(body["name"], created_at=stamp())
+            made = credential(body.get("name", "checkout"), created_at=stamp())
             self.credentials.append(made)
             return 201, {
                 "credential": made,
                 "creds": "fake file\n",
-                "file_name": f"{body['name']}.creds",
+                "file_name": f"{made['name']}.creds",
             }
         if what == "credentials" and method == "DELETE":
             return 200, {
@@ -202,6 +215,10 @@ class Data:
                 {"at": stamp(), "kind": kind, "actor": "olga@example.org", "target": target, "message": message, "address": "10.0.0.9", "details": {}}
                 for kind, target, message in ACTIVITY
             ]},
+            "exports": {"exports": EXPORTS, "total_count": 2},
+            "importable": {"exports": EXPORTS, "total_count": 2},
+            "imports": {"imports": IMPORTS, "total_count": 1},
+            "revoke-before": {"before": stamp(), "revoked": 3, "broker": "applied", "closed_connections": 2},
             "publish": {"published_at": stamp(), "bytes": 5},
             "request": {"subject": "_INBOX.1", "headers": {}, "payload_base64": "eyJvayI6dHJ1ZX0=", "elapsed_ms": 3.1},
         }  # fmt: skip

@@ -10,7 +10,16 @@ from tests.browser.conftest import Complaints, Fake
 from tests.support.wait import wait_until
 
 AXE = (Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js").read_text()
-INSIDE = ("overview", "live", "streams", "credentials", "connections", "activity", "settings")
+INSIDE = (
+    "overview",
+    "live",
+    "streams",
+    "credentials",
+    "sharing",
+    "connections",
+    "activity",
+    "settings",
+)
 #: Waiting in the page itself would need eval, which the policy forbids.
 STILL = "document.getAnimations().every((a) => a.playState !== 'running' || a.effect.getTiming().iterations === Infinity)"
 PAGES = {
@@ -62,13 +71,28 @@ def test_sign_in_is_accessible(page: Page, fake: Fake, theme: str) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "what", ["detail", "publish", "filter", "palette", "keys", "create", "revoke", "once", "menu"]
+    "what",
+    [
+        "detail",
+        "publish",
+        "filter",
+        "palette",
+        "keys",
+        "create",
+        "revoke",
+        "rotate",
+        "once",
+        "menu",
+        "export",
+        "import",
+    ],
 )
 def test_what_opens_is_accessible(page: Page, fake: Fake, what: str, theme: str) -> None:
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-    on_credentials = what in ("create", "revoke", "once")
-    page.goto(fake.path("credentials" if on_credentials else "live"))
-    settle(page, "Credentials" if on_credentials else "Live")
+    shown = {"create": "credentials", "revoke": "credentials", "rotate": "credentials", "once": "credentials",
+             "export": "sharing", "import": "sharing"}.get(what, "live")  # fmt: skip
+    page.goto(fake.path(shown))
+    settle(page, shown.capitalize())
     open_it(page, fake, what)
     assert violations(page) == []
 
@@ -94,8 +118,14 @@ def open_it(page: Page, fake: Fake, what: str) -> None:
     elif what == "create":
         page.get_by_role("button", name="New credential").click()
         page.get_by_label("Custom").check()
+        page.get_by_text("Where it may connect from").click()
     elif what == "revoke":
         page.get_by_role("button", name="Revoke checkout").click()
+    elif what == "rotate":
+        page.get_by_role("button", name="Rotate checkout").click()
+    elif what in ("export", "import"):
+        page.get_by_role("button", name=what.capitalize(), exact=True).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
     elif what == "once":
         page.get_by_role("button", name="New credential").click()
         page.get_by_label("Name").fill("web")

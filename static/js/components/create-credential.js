@@ -15,6 +15,8 @@ const DAY_S = 86_400;
 const LIFETIMES = [["3600", "1 hour"], [`${DAY_S}`, "1 day"], [`${30 * DAY_S}`, "30 days"], [`${90 * DAY_S}`, "90 days"], [`${365 * DAY_S}`, "1 year"], ["", "Never expires"]];
 const NOTHING = { allow: [], deny: [] };
 
+const LISTENERS = [["", "NATS and WebSocket"], ["STANDARD", "NATS only"], ["WEBSOCKET", "WebSocket only"]];
+
 const lines = (text) => text.split(/[\s,]+/).filter(Boolean);
 
 /** What the API takes; null = everything. Publish-only keeps the inboxes, without which no request gets its answer. */
@@ -36,14 +38,24 @@ function Custom({ custom, setCustom, wrong }) {
     ${wrong && html`<span class="wrong" role="alert">${wrong}</span>`}`;
 }
 
+function WhereFrom({ place, setPlace, form }) {
+  return html`<details class="more"><summary>Where it may connect from</summary><div class="form">
+    <${Select} label="Listener" wrong=${form.fields.connection_types} value=${place.type} onValue=${(type) => setPlace({ ...place, type })} options=${LISTENERS} />
+    <${Area} label="Networks" rows="2" hint="Addresses or networks, one a line. Empty: from everywhere." wrong=${form.fields.source_networks} placeholder="10.0.0.0/8" value=${place.networks} onValue=${(networks) => setPlace({ ...place, networks })} />
+  </div></details>`;
+}
+
 export function CreateCredential({ namespace, close, done }) {
   const [name, setName] = useState("");
   const [preset, setPreset] = useState("full");
   const [lifetime, setLifetime] = useState(`${90 * DAY_S}`);
   const [custom, setCustom] = useState({ pubAllow: "", pubDeny: "", subAllow: "", subDeny: "" });
+  const [place, setPlace] = useState({ type: "", networks: "" });
   const form = useSubmit(async () => {
     const permissions = permissionsOf(preset, custom);
     const body = { name: name.trim(), expires_in_s: lifetime ? Number(lifetime) : null, ...(permissions && { permissions }) };
+    if (place.type) body.connection_types = [place.type];
+    if (lines(place.networks).length) body.source_networks = lines(place.networks);
     keepCreated(namespace.id, await post(url`/api/namespaces/${namespace.id}/credentials`, body));
     close();
     done();
@@ -55,7 +67,8 @@ export function CreateCredential({ namespace, close, done }) {
     <${Choices} label="May" name="preset" value=${preset} onValue=${setPreset} options=${PRESETS} />
     ${preset === "custom" && html`<${Custom} custom=${custom} setCustom=${setCustom} wrong=${wrongPermissions} />`}
     <${Select} label="Lifetime" hint="An expired credential is refused, and its live connections are closed." wrong=${form.fields.expires_in_s} value=${lifetime} onValue=${setLifetime} options=${LIFETIMES} />
-    <${FormError} form=${form} shown=${["name", "expires_in_s"]} />
+    <${WhereFrom} place=${place} setPlace=${setPlace} form=${form} />
+    <${FormError} form=${form} shown=${["name", "expires_in_s", "connection_types", "source_networks"]} />
     <div class="actions"><button type="button" class="btn" onClick=${close} disabled=${form.busy}>Cancel</button><${SubmitButton} form=${form}>Create credential<//></div>
   </form><//>`;
 }

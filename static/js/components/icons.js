@@ -8,6 +8,7 @@ const PATHS = {
   kv: "M4 5h7v6H4zM13 8h7M4 13h7v6H4zM13 16h7",
   consumers: "M4 12h9M10 8l4 4-4 4M17 5v14M20.5 5v14",
   credentials: "M15 7a4 4 0 1 1-4 4l-7 7v3h4v-3h3v-3l2-1",
+  sharing: "M8 12l8-5M8 12l8 5M5.5 14.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5M18.5 8.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5M18.5 20.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5",
   connections: "M9 12h6M7 8H6a4 4 0 0 0 0 8h1M17 8h1a4 4 0 0 1 0 8h-1",
   activity: "M12 7v5l3 3M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18",
   settings: "M4 7h10M18 7h2M4 17h2M10 17h10M14 4v6M6 14v6",

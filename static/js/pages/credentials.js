@@ -1,6 +1,6 @@
 // Credentials: the table, creating one, revoking one.
 import { html, useEffect, useState } from "../lib/preact.js";
-import { get, remove, url } from "../lib/http.js";
+import { get, post, remove, url } from "../lib/http.js";
 import { listen } from "../lib/control.js";
 import { ago, count, exact, plural, toMs, until } from "../lib/format.js";
 import { useNow, useResource } from "../lib/resource.js";
@@ -13,6 +13,7 @@ import { Empty, Loaded } from "../components/states.js";
 import { toast } from "../components/toast.js";
 import { CreateCredential } from "../components/create-credential.js";
 import { OncePanel } from "../components/once-panel.js";
+import { RotateCredential } from "../components/rotate-credential.js";
 
 const SOON_MS = 3 * 86_400_000;
 
@@ -20,6 +21,7 @@ function statusOf(credential, now) {
   if (credential.status === "revoked") return ["bad", "Revoked"];
   const expires = toMs(credential.expires_at);
   if (credential.status === "expired" || (expires !== null && expires <= now)) return ["bad", "Expired"];
+  if (credential.revoke_at) return ["warn", "Rotated"];
   if (expires !== null && expires - now < SOON_MS) return ["warn", "Expires soon"];
   return credential.first_used_at ? ["ok", "Active"] : ["", "Not used yet"];
 }
@@ -39,6 +41,13 @@ export function permissionsText(permissions) {
   return [oneSide("publish", sides[0]), oneSide("subscribe", sides[1])].filter(Boolean).join(" · ") || "nothing";
 }
 
+/** What it may, and where from. */
+function termsText(credential) {
+  const { connection_types: types = [], source_networks: networks = [] } = credential;
+  const listener = types.length ? `${types.join(", ").replace("STANDARD", "NATS").replace("WEBSOCKET", "WebSocket")} only` : "";
+  return [permissionsText(credential.permissions), listener, networks.length && `from ${short(networks)}`].filter(Boolean).join(" · ");
+}
+
 function lastUsed(credential, now) {
   if (!credential.last_used_at) return html`<span class="dim">never</span>`;
   const from = [credential.last_client, credential.last_used_from].filter(Boolean).join(" · ");
@@ -47,28 +56,35 @@ function lastUsed(credential, now) {
 
 function expiry(credential, now) {
   if (credential.revoked_at) return html`<span title=${exact(toMs(credential.revoked_at))}>revoked ${ago(toMs(credential.revoked_at), now)}</span>`;
+  if (credential.revoke_at) return html`<span title=${exact(toMs(credential.revoke_at))}>revoked ${until(toMs(credential.revoke_at), now)}</span>`;
   if (!credential.expires_at) return html`<span class="dim">never</span>`;
   return html`<span title=${exact(toMs(credential.expires_at))}>${until(toMs(credential.expires_at), now)}</span>`;
 }
 
-function Row({ credential, now, revoke, fresh }) {
+function Actions({ credential, actions }) {
+  if (!actions || credential.status === "revoked") return null;
+  return html`${credential.status === "active" && !credential.revoke_at ? html`<button type="button" class="btn small quiet" aria-label=${`Rotate ${credential.name}`} onClick=${() => actions.rotate(credential)}>Rotate</button>` : null}
+    <button type="button" class="btn small quiet danger-quiet" aria-label=${`Revoke ${credential.name}`} onClick=${() => actions.revoke(credential)}>Revoke</button>`;
+}
+
+function Row({ credential, now, actions, fresh }) {
   const [kind, words] = statusOf(credential, now);
-  const title = `by ${credential.created_by?.email || "somebody"}, ${exact(toMs(credential.created_at))}`;
+  const title = `by ${credential.created_by?.email || "somebody"}, ${exact(toMs(credential.created_at))}; token ${credential.jti}`;
   return html`<tr class=${fresh ? "fresh" : ""}>
-    <td><b title=${title}>${credential.name}</b><small>${permissionsText(credential.permissions)}</small></td>
+    <td><b title=${title}>${credential.name}</b><small>${termsText(credential)}</small></td>
     <td data-label="Status"><span class=${`tag ${kind}`}>${words}</span></td>
     <td data-label="Expires">${expiry(credential, now)}</td>
     <td data-label="Last used">${lastUsed(credential, now)}</td>
     <td class="right num" data-label="Live"><span class=${credential.connections ? "live-count on" : "live-count"}>${credential.connections === null ? "–" : count(credential.connections)}</span></td>
-    <td class="act">${revoke && credential.status !== "revoked" ? html`<button type="button" class="btn small quiet danger-quiet" aria-label=${`Revoke ${credential.name}`} onClick=${() => revoke(credential)}>Revoke</button>` : null}</td>
+    <td class="act"><${Actions} credential=${credential} actions=${actions} /></td>
   </tr>`;
 }
 
-function Table({ list, revoke }) {
+function Table({ list, actions }) {
   const now = useNow();
   return html`<div class="card table-wrap"><table class="table stack"><thead><tr><th>Name</th><th>Status</th><th>Expires</th><th>Last used</th><th class="right">Live</th>
     <th><span class="sr-only">Actions</span></th></tr></thead>
-    <tbody>${list.map((one) => html`<${Row} key=${one.id} credential=${one} now=${now} revoke=${revoke} fresh=${created.value?.credential.id === one.id} />`)}</tbody></table></div>`;
+    <tbody>${list.map((one) => html`<${Row} key=${one.id} credential=${one} now=${now} actions=${actions} fresh=${created.value?.credential.id === one.id} />`)}</tbody></table></div>`;
 }
 
 function revokeText(credential) {
@@ -85,6 +101,18 @@ async function revokeAndTell(namespace, credential) {
   if (!answer) return false;
   if (created.value?.credential.id === credential.id) forgetCreated();
   toast(answer.broker === "pending" ? `${credential.name} is revoked; the broker takes it as soon as it is back.` : `${credential.name} is revoked; ${plural(answer.closed_connections, "connection")} closed.`);
+  return true;
+}
+
+async function revokeAll(namespace) {
+  const answer = await confirmAnd({
+    title: "Revoke every credential?", action: "Revoke all", danger: true,
+    text: "Whatever was issued in this namespace until now is refused from now on, and its live connections are closed. Use it when a key may have leaked and you can't tell which. This can't be undone.",
+    run: () => post(url`/api/namespaces/${namespace.id}/revoke-before`, {}),
+  });
+  if (!answer) return false;
+  forgetCreated();
+  toast(`${plural(answer.revoked, "credential")} revoked; ${plural(answer.closed_connections, "connection")} closed.`);
   return true;
 }
 
@@ -118,16 +146,20 @@ export function CredentialsPage({ namespace }) {
   const writes = mayWrite(namespace.role);
   const once = created.value?.namespaceId === namespace.id ? created.value : null;
   const open = () => setQuery({ new: "1" }, { replace: false });
-  const revoke = writes && (async (credential) => (await revokeAndTell(namespace, credential)) && resource.reload());
+  const [rotating, setRotating] = useState(null);
+  const actions = writes && { rotate: setRotating, revoke: async (credential) => (await revokeAndTell(namespace, credential)) && resource.reload() };
+  const endAll = async () => (await revokeAll(namespace)) && resource.reload();
   return html`<div class="body">
     <div class="head"><h1>Credentials</h1>${resource.data && html`<span class="dim num">${count(resource.data.total_count)}</span>`}<span class="grow"></span>
+      ${namespace.role === "owner" && resource.data?.credentials.some((one) => one.status === "active") ? html`<button type="button" class="btn quiet danger-quiet" onClick=${endAll}>Revoke all…</button>` : null}
       ${writes ? html`<button type="button" class="btn primary" onClick=${open}><${Icon} name="plus" />New credential</button>` : html`<span class="dim">Your role may look, not change.</span>`}</div>
     <div class=${once ? "with-side" : ""}>
-      <${Loaded} resource=${resource}>${({ credentials }) => credentials.length ? html`<${Table} list=${credentials} revoke=${revoke} />`
+      <${Loaded} resource=${resource}>${({ credentials }) => credentials.length ? html`<${Table} list=${credentials} actions=${actions} />`
         : html`<div class="card"><${Empty} icon="credentials" title="No credential yet"><p>A credential is one file that lets a client into this namespace. Give each program its own, so that each can be revoked alone.</p>
             ${writes && html`<button type="button" class="btn primary" onClick=${open}><${Icon} name="plus" />New credential</button>`}<//></div>`}<//>
       ${once && html`<div class="side"><${OncePanel} once=${once} namespace=${namespace} close=${closeOnce} /></div>`}
     </div>
+    ${rotating && html`<${RotateCredential} namespace=${namespace} credential=${rotating} close=${() => setRotating(null)} done=${resource.reload} />`}
     ${creating && html`<${CreateCredential} namespace=${namespace} close=${() => setQuery({})} done=${resource.reload} />`}
   </div>`;
 }

@@ -8,6 +8,7 @@ export const NAMESPACE_PAGES = [
   ["streams", "Streams", "streams", "d", "Data"],
   ["kv", "Key-value", "kv", "k", "Data"],
   ["credentials", "Credentials", "credentials", "c", "Access"],
+  ["sharing", "Sharing", "sharing", "h", "Access"],
   ["connections", "Connections", "connections", "n", "Access"],
   ["activity", "Activity", "activity", "a", "Access"],
   ["settings", "Settings", "settings", "s", "Access"],
