@@ -1,19 +1,5 @@
 """Who receives one subject, as an array of C structs."""
 
-cdef struct Lane:
-    # Borrowed: the Match holds the subscriptions, these their client, that its outbound.
-    PyObject *outbound
-    PyObject *sub
-    # "HMSG <subject> <sid> " within a bytes object of the Match; MSG begins one byte later.
-    const char *head
-    Py_ssize_t head_size
-
-
-cdef struct Group:
-    Lane *lanes
-    Py_ssize_t count
-
-
 cdef class Match:
     cdef readonly bytes subject
     cdef readonly tuple queues, plain, taps, direct, others, slow_queues
@@ -22,8 +8,6 @@ cdef class Match:
     cdef Group *groups
     cdef Py_ssize_t group_count
     cdef Group lanes
-    # Heads and outbounds that the lanes point to.
-    cdef list held
 
     def __cinit__(self):
         self.groups = NULL
@@ -55,7 +39,6 @@ cdef class Match:
         self.extra = bool(others or slow or taps)
         self.interest = bool(interested or self.queues)
         self.headers = True
-        self.held = []
         self.fill(&self.lanes, self.direct)
         if fast:
             self.groups = <Group *>malloc(len(fast) * sizeof(Group))
@@ -68,15 +51,14 @@ cdef class Match:
 
     def __dealloc__(self):
         cdef Py_ssize_t i
-        free(self.lanes.lanes)
+        free_lanes(&self.lanes)
         for i in range(self.group_count):
-            free(self.groups[i].lanes)
+            free_lanes(&self.groups[i])
         free(self.groups)
 
     cdef int fill(self, Group *group, tuple subs) except -1:
         cdef SubscriptionFields sub
         cdef Outbound outbound
-        cdef bytes head
         cdef Lane *lane
         group.count = 0
         if not subs:
@@ -89,12 +71,9 @@ cdef class Match:
             outbound = client.outbound
             if not client.headers:
                 self.headers = False
-            head = sub.header_head(self.subject)
-            self.held.append(head)
-            self.held.append(outbound)
             lane = &group.lanes[group.count]
             lane.outbound, lane.sub = <PyObject *>outbound, <PyObject *>sub
-            lane.head, lane.head_size = PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head)
+            sub.header_head(self.subject, lane)
             group.count += 1
         return 0
 
@@ -136,16 +115,18 @@ cdef class Match:
         cdef int plain = PyBytes_GET_SIZE(message.header) == 0
         cdef const char *head = lane.head
         cdef Py_ssize_t head_size = lane.head_size
-        cdef bytes own
+        cdef Lane own
+        own.head = NULL
         if shown:
-            own = (<SubscriptionFields>lane.sub).header_head(message.subject)
-            head, head_size = PyBytes_AS_STRING(own), PyBytes_GET_SIZE(own)
+            (<SubscriptionFields>lane.sub).header_head(message.subject, &own)
+            head, head_size = own.head, own.head_size
         (<SubscriptionFields>lane.sub).msgs += 1
         totals.out_msgs += 1
         totals.out_bytes += size
         outbound.append(
             head + plain, head_size - plain, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), size, message.publisher, 0
         )
+        free(own.head)
         return 0
 
     cdef bint deliver_to(self, message, random, tuple plain, tuple queues) except -1:
@@ -164,6 +145,13 @@ cdef class Match:
                     delivered = True
                     break
         return delivered
+
+
+cdef void free_lanes(Group *group) noexcept:
+    cdef Py_ssize_t i
+    for i in range(group.count):
+        free(group.lanes[i].head)
+    free(group.lanes)
 
 
 cdef bint is_publishable(bytes subject) except -1:
