@@ -96,6 +96,7 @@ def add_accounts(server: Server, config: Config) -> None:
         own = server.add_account(account.name, is_system=account.name == config.system_account)
         _limit(own, account)
         own.set_mappings(_mappings(account.mappings))
+        own.set_trace(account.trace_destination.encode(), account.trace_sampling)
     _exchange(server, config)
     server.global_account.set_mappings(_mappings(config.mappings))
     if not config.no_system_account and server.system_account is None:

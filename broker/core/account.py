@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from broker.core import message_trace
 from broker.core.exchange import Exchange
 from broker.core.exports import Exports
 from broker.core.imports import Imports
@@ -76,6 +77,9 @@ class Account:
         self.random = random
         #: Rewrites the subject of a client's publish; None when the account has no mappings.
         self.mapping: Mappings | None = None
+        #: Where publishes with a sampled ``traceparent`` are traced to, and how many of them, in per cent.
+        self.trace_destination = b""
+        self.trace_sampling = 100
         self.exports = Exports(name)
         self.imports = Imports(self, exchange)
         self.responses = Responses(self, exchange)
@@ -118,6 +122,14 @@ class Account:
         else:
             self.mapping = None
         if (before is None) != (self.mapping is None):
+            for client in self.clients.values():
+                client.refresh_shortcuts()
+
+    def set_trace(self, destination: bytes, sampling: int = 100) -> None:
+        """See ``trace_destination``; empty = nowhere."""
+        had, self.trace_destination = self.trace_destination, destination
+        self.trace_sampling = sampling or 100
+        if bool(had) != bool(destination):
             for client in self.clients.values():
                 client.refresh_shortcuts()
 
@@ -164,7 +176,10 @@ class Account:
         return self.sublist.match_inbox(subject).deliver(message, self)
 
     def deliver(self, message: Message) -> bool:
-        return self.sublist.match(message.subject).deliver(message, self)
+        match = self.sublist.match(message.subject)
+        if message.trace is not None:
+            return message_trace.deliver(match, message, self.random)
+        return match.deliver(message, self)
 
     def has_interest(self, subject: bytes) -> bool:
         return self.sublist.match(subject).interest

@@ -175,6 +175,8 @@ class OperatorAccounts:
         account.limits.subs, account.limits.payload = limits.subs, limits.payload
         account.limits.conn, account.limits.leaf = limits.conn, limits.leaf
         account.set_mappings(_mappings(claims))
+        trace = claims.body.trace
+        account.set_trace(trace.dest.encode() if trace else b"", trace.sampling if trace else 0)
         account.jetstream = _jetstream_terms(limits)
         self._server.exchange.set(
             account,

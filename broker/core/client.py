@@ -365,6 +365,7 @@ class Client:
             options.echo
             and not options.verbose
             and account.mapping is None
+            and not account.trace_destination
             and not self.awaits_connect
         )
         direct = options.echo and not self.hides and self.replies is None

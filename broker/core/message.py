@@ -7,6 +7,7 @@ from broker.protocol import encoder
 
 if TYPE_CHECKING:
     from broker.core.client import Client
+    from broker.core.message_trace import MessageTrace
     from broker.core.service_import import Passage
 
 
@@ -23,6 +24,7 @@ class Message:
         "publisher",
         "reply",
         "subject",
+        "trace",
         "via",
     )
 
@@ -42,6 +44,8 @@ class Message:
         self.payload = payload
         self.publisher = publisher
         self.via = via
+        #: What becomes of it is told afterwards; None for nearly all.
+        self.trace: MessageTrace | None = None
         self._body = body
         self._plain_body = None if header else body
 

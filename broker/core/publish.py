@@ -7,6 +7,7 @@ Source   nats-server ``parser.go``, ``client.go`` (processPub, processHeaderPub,
 
 from typing import TYPE_CHECKING, Final
 
+from broker.core import message_trace
 from broker.core.match import RESERVED_SUBJECTS
 from broker.core.message import Message
 from broker.protocol import errors, ops, parser
@@ -78,13 +79,28 @@ def _publish(
     valid = is_valid_literal(subject)
     if client.options.pedantic and not valid:
         client.send_error(errors.INVALID_PUBLISH_SUBJECT)
+    middle = start + header_size
+    header, trace = data[start:middle], None
+    if header_size and (message_trace.DESTINATION in header or client.account.trace_destination):
+        skip, trace = message_trace.begin(client, subject, header, size)
+        if skip:
+            return -1 if client.closed else stop + 2
     if client.account.mapping is not None:
-        subject = client.account.mapping(subject)
-    if not _allowed(client, subject, reply):
+        written, subject = subject, client.account.mapping(subject)
+        if trace is not None and written != subject:
+            trace.mapped(subject)
+    problem = _problem(client, subject, reply)
+    if problem:
+        client.refuse_publish(problem)
         client.count_in(size)
     else:
-        middle = start + header_size
-        client.publish(Message(subject, reply, data[start:middle], data[middle:stop], client))
+        message = Message(subject, reply, header, data[middle:stop], client)
+        message.trace = trace
+        client.publish(message)
+    if trace is not None:
+        if problem:
+            trace.refused(problem)
+        trace.send()
     return -1 if client.closed else stop + 2
 
 
@@ -104,11 +120,10 @@ def _parse(client: "Client", kind: int, words: list[bytes]) -> Publish | None:
     return words[0], reply, header_size, size
 
 
-def _allowed(client: "Client", subject: bytes, reply: bytes) -> bool:
+def _problem(client: "Client", subject: bytes, reply: bytes) -> str:
+    """Why the client may not publish this, or ""."""
     if subject.startswith(RESERVED_SUBJECTS) or not client.may_publish(subject):
-        client.refuse_publish(errors.publish_violation(subject))
-        return False
+        return errors.publish_violation(subject)
     if reply and reply.startswith(RESERVED_REPLIES):
-        client.refuse_publish(errors.reply_violation(reply))
-        return False
-    return True
+        return errors.reply_violation(reply)
+    return ""

@@ -19,12 +19,15 @@ from broker import builds
 from broker.core import publish
 from broker.core.match import Lane, Lanes, Match
 from broker.core.message import Message
+from broker.core.message_trace import DESTINATION
 
 if TYPE_CHECKING:
     from broker.core.client import Client
     from broker.core.subscription import ClientSubscription
 
 _CRLF: Final = b"\r\n"
+#: A publish with this header field takes the careful way.
+_TRACED: Final = DESTINATION
 _ZERO: Final = ord("0")
 _NO_LANES: Final = Lanes((), ())
 #: After so many equal lines a whole run is tried, this many messages at first, then ever more; after a run that
@@ -83,6 +86,13 @@ def receive(client: "Client", block: memoryview | bytes) -> None:  # noqa: C901 
         if data[stop : stop + 2] != _CRLF:
             publish.keep_or_refuse(client, data, pos, stop)
             break
+        if header_size and find(_TRACED, start, start + header_size) >= 0:
+            _settle(client, usual, line, count)
+            usual, count = None, 0
+            pos = publish.one_operation(client, data, pos)
+            if pos < 0:
+                return
+            continue
         if credit >= _RUN_AFTER and runs:
             taken = _take_run(usual, line, data, pos, min(window, settle_count))
             if taken:
@@ -223,6 +233,8 @@ def _take_run(usual: _Usual, line: bytes, data: bytes, pos: int, window: int) ->
     window = min(window, (len(data) - pos) // stride)
     stop = pos + window * stride
     if window < 2 or not data.endswith(_CRLF, pos, stop):
+        return 0
+    if usual.header_size and data.find(_TRACED, pos, stop) >= 0:
         return 0
     parts = data[pos + len(line) : stop - 2].split(_CRLF + line)
     if len(parts) != window or max(map(len, parts)) != size:

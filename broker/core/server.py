@@ -18,6 +18,7 @@ from broker.core.client import Client, Wire
 from broker.core.clock import Clock, SystemClock, system_random
 from broker.core.closed import ClosedClient, closed_client
 from broker.core.exchange import Exchange
+from broker.core.message_trace import MessageTrace
 from broker.core.options import ServerOptions
 from broker.core.outbound import Outbound
 from broker.core.stats import ServerStats
@@ -82,6 +83,8 @@ class Server:
         self.on_slow_consumer: list[Callable[[Client], None]] = []
         #: A limit turned the client away or closed it; the text is the -ERR.
         self.on_limit: list[Callable[[Client, str], None]] = []
+        #: What became of a traced publish.
+        self.on_trace: list[Callable[[MessageTrace], None]] = []
         #: An account is there now, or its limits changed.
         self.on_account: list[Callable[[Account], None]] = []
         #: The account of that name is gone; True when it was deleted for good and nothing of it may stay.

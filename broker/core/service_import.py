@@ -10,14 +10,17 @@ Source   nats-server ``client.go`` (processServiceImport), ``accounts.go`` (addS
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from broker.core import message_trace
 from broker.core.message import Message
 from broker.core.request_info import with_request_info
+from broker.protocol import headers
 from broker.protocol.subject import has_wildcards
 from broker.protocol.transform import Transform, tokenize, untokenize
 
 if TYPE_CHECKING:
     from broker.core.account import Account
     from broker.core.exports import Export
+    from broker.core.message_trace import MessageTrace
     from broker.core.subscription import InternalSubscription
 
 #: Replies to these go through unchanged: whoever acknowledges does it in the stream's account.
@@ -73,19 +76,33 @@ class ServiceImport:
         subject = self._subject_of(message.subject)
         if exporter.mapping is not None:
             subject = exporter.mapping(subject)
+        trace, header = self._traced(message, subject)
+        if trace is None and message.trace is not None and message.trace.only:
+            return False
         response = None
         reply = message.reply
         if reply and not reply.startswith(_ACK):
             response = exporter.responses.expect(self, self.importer, reply)
             reply = response.subject
         forwarded = Message(
-            subject, reply, self._header(message), message.payload, message.publisher,
-            via=(*message.via, self),
-        )  # fmt: skip
+            subject, reply, header, message.payload, message.publisher, via=(*message.via, self)
+        )
+        forwarded.trace = trace
         delivered = exporter.deliver(forwarded)
-        if response is not None and not delivered:
+        if response is not None and (not delivered or (trace is not None and trace.only)):
             exporter.responses.drop(response)
         return delivered
+
+    def _traced(self, message: Message, subject: bytes) -> "tuple[MessageTrace | None, bytes]":
+        """The trace that goes on in the exporter, where its export allows that, and the header of the request there."""
+        header, trace = self._header(message), message.trace
+        if trace is None:
+            return None, header
+        trace.service_import(self.exporter.name, message.subject, subject)
+        if self.export is not None and self.export.allow_trace:
+            return trace, header
+        plain = headers.without(header, message_trace.DESTINATION)
+        return None, headers.with_field(plain, message_trace.DESTINATION, message_trace.DISABLED)
 
     def _subject_of(self, local: bytes) -> bytes:
         if self._there is not None:

@@ -70,7 +70,7 @@ class Subscription(SubscriptionFields):
 class InternalSubscription(Subscription):
     """The server's own receiver: tap, stream, request subject. ``callback`` may publish, subscribe and close."""
 
-    __slots__ = ("callback", "kind")
+    __slots__ = ("callback", "kind", "stream")
 
     def __init__(
         self, subject: bytes, callback: Deliver, queue: bytes = b"", kind: Kind = "interest"
@@ -78,6 +78,8 @@ class InternalSubscription(Subscription):
         super().__init__(subject, queue, b"")
         self.callback = callback
         self.kind = kind
+        #: The JetStream stream that takes its messages here, as traces name it.
+        self.stream = ""
         self.tap = kind == "tap"
 
     def deliver(self, message: Message) -> bool:

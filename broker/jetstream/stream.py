@@ -125,6 +125,8 @@ class Stream:
         self._subs = [
             self.account.subscribe(subject.encode(), receive) for subject in self.config.subjects
         ]
+        for sub in self._subs:
+            sub.stream = self.name
 
     def close(self) -> None:
         """Nothing is taken or sent any more. What was acknowledged stays on disk."""

@@ -207,6 +207,20 @@ cdef inline bint is_reply(const char *reply, Py_ssize_t size) noexcept:
     return not (reply[0] == c"$" and size >= 8 and memcmp(reply, b"$JS.ACK.", 8) == 0)
 
 
+cdef inline bint is_traced(const char *header, Py_ssize_t size) noexcept:
+    """Whether the header names where to trace to; see core.message_trace."""
+    cdef const char *at = header
+    cdef const char *last = header + size - 15
+    while at <= last:
+        at = <const char *>memchr(at, c"N", last - at + 1)
+        if at == NULL:
+            return False
+        if memcmp(at, b"Nats-Trace-Dest", 15) == 0:
+            return True
+        at += 1
+    return False
+
+
 cdef int receive_bytes(client, const char *data, Py_ssize_t end) except -1:
     global _block
     cdef Sender sender = Sender(client)
@@ -227,11 +241,12 @@ cdef int receive_bytes(client, const char *data, Py_ssize_t end) except -1:
                             rest = PyBytes_FromStringAndSize(data + pos, end - pos)
                             _publish.keep_or_refuse(client, rest, 0, publish.stop - pos)
                             return 0
-                        sender.deliver(&publish, data)
-                        pos = publish.stop + 2
-                        if UNLIKELY(sender.match.extra) and client.closed:
-                            return 0
-                        continue
+                        if publish.header_size == 0 or not is_traced(data + publish.payload, publish.header_size):
+                            sender.deliver(&publish, data)
+                            pos = publish.stop + 2
+                            if UNLIKELY(sender.match.extra) and client.closed:
+                                return 0
+                            continue
             if copy is None:
                 copy = PyBytes_FromStringAndSize(data, end)
             sender.count()

@@ -12,6 +12,7 @@ from typing import Any, Final
 from broker import NATS_VERSION
 from broker.core.account import Account
 from broker.core.message import Message
+from broker.core.message_trace import MessageTrace
 from broker.monitor.facts import Monitor
 from broker.monitor.forms import compact, present, timestamp
 from broker.monitor.varz import feature_flags
@@ -102,6 +103,18 @@ class Outbox:
             "timestamp": timestamp(self.monitor.now_s()),
             "server": self.server(),
         }
+
+    def trace(self, trace: MessageTrace) -> None:
+        """What became of a traced publish, in the account of its publisher."""
+        if not trace.account.has_interest(trace.destination):
+            return
+        event = {"server": self.server(), "request": trace.request, "events": trace.events}
+        raw, header = compact(event), b""
+        if "gzip" in trace.encoding:
+            import gzip
+
+            raw, header = gzip.compress(raw), headers.build({b"Content-Encoding": b"gzip"})
+        trace.account.publish(trace.destination, raw, header=header)
 
     def publish(self, body: Mapping[str, Any], *subjects: str) -> None:
         raw = compact(body)

@@ -25,6 +25,7 @@ class SystemService:
         self._hook(monitor.server)
 
     def _hook(self, server: Server) -> None:
+        server.on_trace.append(self.outbox.trace)
         server.on_connect.append(self.events.connected)
         server.on_disconnect.append(self.events.disconnected)
         server.on_auth_refused.append(self.events.refused)

@@ -49,19 +49,20 @@ accounts {
       {stream: "lit"}
       {service: "svc.one"}
       {service: "svc.stream", response_type: stream}
-      {service: "svc.chunk", response_type: chunked, response_threshold: "5s"}
+      {service: "svc.chunk", response_type: chunked, response_threshold: "5s", allow_trace: true}
       {service: "svc.*.*"}
       {service: "priv.*", account_token_position: 2}
       {stream: "t.*.data", account_token_position: 2}
     ]
     imports = [{service: {account: C, subject: "chain"}, to: "svc.one"}]
-    mappings = {"svc.mapped.here": "svc.there"}
+    mappings = {"svc.mapped.here": "svc.there", "map.me": "mapped"}
+    msg_trace: {dest: "all.traces", sampling: 100}
   }
   B {
     users = [{user: b, password: x}]
     imports = [
       {stream: {account: A, subject: "s.pub.>"}}
-      {stream: {account: A, subject: "s.*.priv"}, to: "from.a.*"}
+      {stream: {account: A, subject: "s.*.priv"}, to: "from.a.*", allow_trace: true}
       {stream: {account: A, subject: "lit"}, prefix: "pre"}
       {stream: {account: A, subject: "t.B.data"}}
       {service: {account: A, subject: "svc.stream"}, to: "local.stream"}

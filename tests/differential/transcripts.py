@@ -14,8 +14,8 @@ from tests.differential.wire import Answer, publish
 Steps = list[tuple[str, Any]]
 
 
-def user(name: str, **more: Any) -> dict[str, Any]:
-    return {"user": name, "pass": "x", **more}
+def user(login: str, **more: Any) -> dict[str, Any]:
+    return {"user": login, "pass": "x", **more}
 
 
 def _one(*blocks: bytes, **options: Any) -> Steps:
@@ -120,6 +120,9 @@ USERS: dict[str, Steps] = {
     "publishing to wildcards with permissions": _one(
         b"PUB w.> 0\r\n\r\nPUB w.* 0\r\n\r\nPUB x.* 0\r\n\r\nPUB w.a.b 0\r\n\r\nPUB w.secret 0\r\n\r\nPUB x. 0\r\n\r\nPUB x 0\r\n\r\nPUB x.a..b 0\r\n\r\n",
         **user("edges")),
+    "a trace that isn't permitted": [
+        ("l", user("limited")), ("l", publish(b"a.b", b"", b"NATS/1.0\r\nNats-Trace-Dest: T\r\n\r\n")),
+        ("o", user("open")), ("o", b"SUB a.> 1\r\n"), ("l", publish(b"c", b"", b"NATS/1.0\r\nNats-Trace-Dest: a.T\r\n\r\n"))],
     "denied queue groups": _one(
         b"SUB d.a grp 1\r\nSUB d.a other 2\r\nSUB d.a 3\r\nSUB d.* grp 4\r\nSUB d.x.b grp.1 5\r\nSUB d.x.b grp 6\r\nSUB e.a e.x 7\r\nSUB e.a f 8\r\nSUB e.a 9\r\nSUB e.a e.* 10\r\n",
         **user("edges")),
@@ -199,6 +202,40 @@ ACCOUNTS: dict[str, Steps] = {
     "importing isn't subscribing": [_A, _B, ("b", b"SUB one 1\r\nSUB local.stream 2\r\n"), ("a", b"PUB svc.stream 1\r\nx\r\nPUB svc.one 1\r\ny\r\n"), ("b", b"PUB one 1\r\nz\r\n")],
 }  # fmt: skip
 
+
+def _traced(subject: bytes, destination: bytes = b"T", *fields: bytes, reply: bytes = b"") -> bytes:
+    lines = [b"Nats-Trace-Dest: " + destination, *fields] if destination else list(fields)
+    return publish(
+        subject,
+        b"hi",
+        b"NATS/1.0\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n",
+        reply,
+    )
+
+
+_ONLY = b"Nats-Trace-Only: true"
+
+#: Under the configuration of ACCOUNTS.
+TRACES: dict[str, Steps] = {
+    "a trace": [_A, ("a", b"SUB T 1\r\nSUB x 2\r\nSUB x.* 3\r\n"), ("a", _traced(b"x")), ("a", _traced(b"x.y", b"T", b"Other: 1", b"other:  2 ", b"Other: 3"))],
+    "a trace of nothing": [_A, ("a", b"SUB T 1\r\nSUB r 2\r\n"), ("a", _traced(b"nobody")), ("a", _traced(b"nobody", reply=b"r"))],
+    "only a trace": [_A, ("a", b"SUB T 1\r\nSUB x 2\r\nSUB x q 3\r\nSUB r 4\r\n"), ("a", _traced(b"x", b"T", _ONLY)), ("a", _traced(b"x", b"T", b"Nats-Trace-Only: no")),
+        ("a", _traced(b"x", b"", _ONLY)), ("a", _traced(b"x", b"T", _ONLY, reply=b"r")), ("a", _traced(b"nobody", b"T", _ONLY, reply=b"r"))],
+    "traces that can't be": [_A, ("a", b"SUB > 1\r\n"), ("a", _traced(b"x", b"T.*")), ("a", _traced(b"x", b"T.*", _ONLY)), ("a", _traced(b"x", b"trace disabled")), ("a", _traced(b"x", b"a..b"))],
+    "a trace through a mapping": [_A, ("a", b"SUB T 1\r\nSUB mapped 2\r\n"), ("a", _traced(b"map.me"))],
+    "a trace without an echo": [("a", user("a", echo=False)), ("w", user("a")), ("w", b"SUB T 1\r\n"), ("a", b"SUB x 2\r\n"), ("a", _traced(b"x"))],
+    "a trace to a named client in a group": [("a", user("a", name="me")), ("a", b"SUB T 1\r\nSUB x q 2\r\n"), ("a", _traced(b"x"))],
+    "a trace over streams": [_A, _B, ("a", b"SUB T 1\r\n"), ("b", b"SUB from.a.x 1\r\nSUB s.pub.x 2\r\nSUB s.pub.* q 3\r\n"),
+        ("a", _traced(b"s.x.priv")), ("a", _traced(b"s.pub.x")), ("a", _traced(b"s.x.priv", b"T", _ONLY)), ("a", _traced(b"s.pub.x", b"T", _ONLY))],
+    "a trace up to a service": [_A, _B, ("a", b"SUB svc.stream 1\r\n"), ("b", b"SUB T 1\r\nSUB r 2\r\n"), ("b", _traced(b"local.stream", reply=b"r")), ("b", _traced(b"local.stream", b"T", _ONLY))],
+    "only a trace through a service": [_A, _B, ("a", b"SUB svc.chunk 1\r\n"), ("b", b"SUB T 1\r\nSUB r 2\r\n"), ("b", _traced(b"svc.chunk", b"T", _ONLY)), ("b", _traced(b"svc.chunk", b"T", _ONLY, reply=b"r"))],
+    "a trace by traceparent": [_A, ("a", b"SUB all.traces 1\r\nSUB x 2\r\n"),
+        *(("a", _traced(b"x", b"", b"%b: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-%b" % (name, flags)))
+          for name, flags in ((b"traceparent", b"01"), (b"TraceParent", b"03"), (b"traceparent", b"00"), (b"traceparent", b"x1"), (b"traceparent", b"1")))],
+    "a traceparent where nobody traces": [_B, ("b", b"SUB > 1\r\n"), ("b", _traced(b"x", b"", b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))],
+    "many traces in one block": [_A, ("a", b"SUB T 1\r\nSUB x 2\r\n"), ("a", publish(b"x", b"hi", b"NATS/1.0\r\nA: b\r\n\r\n") * 20 + _traced(b"x") + publish(b"x", b"hi", b"NATS/1.0\r\nA: b\r\n\r\n") * 2)],
+}  # fmt: skip
+
 _X, _Y = ("x", operator.exporter()), ("y", operator.importer())
 
 OPERATOR: dict[str, Steps] = {
@@ -256,6 +293,6 @@ TRANSCRIPTS = {
     "plain": PLAIN,
     "users": USERS,
     "mappings": MAPPINGS,
-    "accounts": ACCOUNTS,
+    "accounts": ACCOUNTS | TRACES,
     "operator": OPERATOR,
 }

@@ -7,13 +7,17 @@ import base64
 import json
 import re
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 Event = tuple[Any, ...]
+#: For each step of a transcript and each client that was told something.
+Told = list[dict[str, list[Event]]]
 _TIMEOUT_S = 10.0
+_MOMENT_S = 2.0
 _CONNECT = {
     "verbose": False,
     "pedantic": False,
@@ -54,6 +58,7 @@ class Client:
     buffer: bytes = b""
     events: list[Event] = field(default_factory=list)
     closed: bool = False
+    gone: bool = False
 
     def send(self, data: bytes) -> None:
         try:
@@ -73,8 +78,16 @@ class Client:
         subject = self.replies[-1 - answer.back]
         self.send(publish(subject, answer.payload, answer.header, answer.reply))
 
-    def settle(self) -> None:
-        """Read until the answer to a PING, or the end."""
+    def settle(self, wanted: int) -> None:
+        """Read until the answer to a PING, or the end; again for a moment while less than wanted came."""
+        until = time.monotonic() + _MOMENT_S
+        self._settle()
+        while len(self.events) < wanted and not self.closed and time.monotonic() < until:
+            self._settle()
+
+    def _settle(self) -> None:
+        if self.closed:
+            return
         self.send(b"PING\r\n")
         while not self.closed and not self._read_events():
             try:
@@ -85,6 +98,14 @@ class Client:
             self.buffer += more
         if self.closed:
             self._read_events()
+
+    def take(self) -> list[Event]:
+        """What it was told since the last time, its end as the last."""
+        events, self.events = _ordered(self.events), []
+        if self.closed and not self.gone:
+            self.gone = True
+            events.append(("CLOSED",))
+        return events
 
     def leave(self) -> None:
         """Until the server has closed its end too: what it did for this client is over then."""
@@ -142,6 +163,8 @@ def _message(words: list[bytes], content: bytes) -> Event:
     numbers = 2 if words[0] == b"HMSG" else 1
     reply = words[3] if len(words) == 4 + numbers else b""
     header, payload = content[:header_size], content[header_size:]
+    if payload.startswith(b'{"server":{'):
+        payload = _event(payload)
     parts = (
         words[0],
         _steady(words[1]),
@@ -151,6 +174,16 @@ def _message(words: list[bytes], content: bytes) -> Event:
         _TIMES.sub(b"", payload),
     )
     return tuple(part.decode(errors="backslashreplace") for part in map(_steady, parts))
+
+
+def _event(payload: bytes) -> bytes:
+    """What a server tells, without who tells it and when; the order of fields is kept."""
+    event = json.loads(payload)
+    event.pop("server")
+    for part in event.get("events", ()):
+        part.pop("ts")
+        part.pop("cid", None)
+    return json.dumps(event).encode()
 
 
 def _steady(text: bytes) -> bytes:
@@ -166,14 +199,17 @@ def _connect_line(options: dict[str, Any], nonce: bytes) -> bytes:
     return b"CONNECT " + json.dumps(_CONNECT | options).encode() + b"\r\n"
 
 
-def play(port: int, steps: Sequence[tuple[str, Any]]) -> list[tuple[str, list[Event]]]:
-    """Runs the steps; for each of them and each client what it was told, in the order of the clients' first step.
+def play(port: int, steps: Sequence[tuple[str, Any]], like: Told | None = None) -> Told:
+    """Runs the steps; for each of them what each client was told.
+
+    ``like`` is what another server told: where it told more, this one is given a moment, as some of what nats-server
+    tells comes from threads of its own.
 
     A step is a client's name with bytes to send, with an Answer, with a dictionary of CONNECT options (a new
     connection), or None to close it.
     """
     clients: dict[str, Client] = {}
-    told: list[tuple[str, list[Event]]] = []
+    told: Told = []
     try:
         for name, action in steps:
             if action is None:
@@ -187,21 +223,19 @@ def play(port: int, steps: Sequence[tuple[str, Any]]) -> list[tuple[str, list[Ev
                 clients[name].answer(action)
             else:
                 clients[name].send(action)
+            wanted = like[len(told)] if like is not None else {}
             for other in [name, *clients]:
-                if other in clients and not clients[other].closed:
-                    clients[other].settle()
-            told += [(n, _ordered(c)) for n, c in clients.items() if c.events]
+                if other in clients:
+                    clients[other].settle(len(wanted.get(other, ())))
+            told.append({n: events for n, c in clients.items() if (events := c.take())})
     finally:
         for client in clients.values():
             client.leave()
     return told
 
 
-def _ordered(client: Client) -> list[Event]:
+def _ordered(events: list[Event]) -> list[Event]:
     """Copies of one message for several subscriptions come in any order."""
-    events, client.events = client.events, []
-    if client.closed:
-        events.append(("CLOSED",))
     messages = sorted((e for e in events if e[0] in ("MSG", "HMSG")), key=lambda e: (e[5], e[2], e))
     others = [e for e in events if e[0] not in ("MSG", "HMSG")]
     return [*others, *messages]
