@@ -65,7 +65,12 @@ def receive(client: "Client", block: memoryview | bytes) -> None:  # noqa: C901 
     count = credit = 0  # messages that aren't settled yet; equal lines in a row
     window = _RUN_FIRST
     while pos < end:
-        if usual is None or usual.match.stale or not startswith(line, pos):
+        if (
+            usual is None
+            or usual.match.stale
+            or not startswith(line, pos)
+            or (usual.header_size and _is_traced(usual, data, pos + len(line)))
+        ):
             if usual is not None:
                 _settle(client, usual, line, count)
                 if client.closed:
@@ -73,12 +78,13 @@ def receive(client: "Client", block: memoryview | bytes) -> None:  # noqa: C901 
             count, credit, window = 0, 0, _RUN_FIRST
             line = data[pos : find(b"\n", pos) + 1]
             usual = _understand(client, line)
-            if usual is None:
+            if usual is None or _is_traced(usual, data, pos + len(line)):
+                usual = None
                 pos = publish.one_operation(client, data, pos)
                 if pos < 0:
                     return
                 continue
-            match, lanes, skip, reply, header_size, size, careful = usual
+            match, lanes, skip, _, _, size, careful = usual
             settle_count = max(1, match.settle_after // (len(line) + size))
             runs = size <= _RUN_SIZE_MAX and not (match.extra or careful or lanes.queues)
         start = pos + len(line)
@@ -86,13 +92,6 @@ def receive(client: "Client", block: memoryview | bytes) -> None:  # noqa: C901 
         if data[stop : stop + 2] != _CRLF:
             publish.keep_or_refuse(client, data, pos, stop)
             break
-        if header_size and find(_TRACED, start, start + header_size) >= 0:
-            _settle(client, usual, line, count)
-            usual, count = None, 0
-            pos = publish.one_operation(client, data, pos)
-            if pos < 0:
-                return
-            continue
         if credit >= _RUN_AFTER and runs:
             taken = _take_run(usual, line, data, pos, min(window, settle_count))
             if taken:
@@ -112,11 +111,7 @@ def receive(client: "Client", block: memoryview | bytes) -> None:  # noqa: C901 
             credit += 1
             pos = stop + 2
             if match.extra or careful:
-                middle = start + header_size
-                message = Message(
-                    match.subject, reply, data[start:middle], data[middle:stop], client, body
-                )
-                _deliver_extra(client, usual, message)
+                _deliver_extra(client, usual, data, start, body)
                 if client.closed:
                     break
         if count >= settle_count:
@@ -126,6 +121,11 @@ def receive(client: "Client", block: memoryview | bytes) -> None:  # noqa: C901 
                 return
     if usual is not None:
         _settle(client, usual, line, count)
+
+
+def _is_traced(usual: _Usual, data: bytes, start: int) -> bool:
+    """Whether the header that begins at ``start`` names where to trace to; see ``core.message_trace``."""
+    return usual.header_size > 0 and data.find(_TRACED, start, start + usual.header_size) >= 0
 
 
 def _understand(client: "Client", line: bytes) -> _Usual | None:
@@ -248,8 +248,12 @@ def _take_run(usual: _Usual, line: bytes, data: bytes, pos: int, window: int) ->
     return window
 
 
-def _deliver_extra(client: "Client", usual: _Usual, message: Message) -> None:
-    """What the lanes can't do, for one message."""
+def _deliver_extra(client: "Client", usual: _Usual, data: bytes, start: int, body: bytes) -> None:
+    """What the lanes can't do, for the one message that begins at ``start``."""
+    middle, stop = start + usual.header_size, start + usual.size
+    message = Message(
+        usual.match.subject, usual.reply, data[start:middle], data[middle:stop], client, body
+    )
     match, random = usual.match, client.account.random
     if usual.careful:
         delivered = match.deliver_to(message, random, match.plain, match.queues)
