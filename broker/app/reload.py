@@ -9,6 +9,7 @@ from broker.app import build, logs
 from broker.config.errors import ConfigError
 from broker.config.load import load
 from broker.config.options import Config
+from broker.core.account import GLOBAL_ACCOUNT, SYSTEM_ACCOUNT
 from broker.core.auth import Answer, Refusal
 from broker.core.client import Client
 from broker.core.server import Server
@@ -105,6 +106,10 @@ def _replace_users(server: Server, config: Config) -> None:
             continue
         answer = authenticator.recheck(client.options, client.peer)
         server.resolve(client, answer, partial(_renew, server, client))
+    kept = {account.name for account in config.accounts}
+    kept |= {GLOBAL_ACCOUNT, SYSTEM_ACCOUNT, config.system_account}
+    for name in [name for name in server.accounts if name not in kept]:
+        server.remove_account(name, Reason.AUTHENTICATION_FAILURE)
 
 
 def _renew(server: Server, client: Client, answer: Answer) -> None:

@@ -23,6 +23,7 @@ class Message:
         "payload",
         "publisher",
         "reply",
+        "routed",
         "subject",
         "trace",
         "via",
@@ -44,6 +45,8 @@ class Message:
         self.payload = payload
         self.publisher = publisher
         self.via = via
+        #: The subject that it is delivered by, where it shows another one, as messages of a stream do.
+        self.routed = b""
         #: What becomes of it is told afterwards; None for nearly all.
         self.trace: MessageTrace | None = None
         self._body = body

@@ -123,7 +123,7 @@ class Responses:
 
     def _arrived(self, message: Message) -> None:
         """An answer always counts as taken: whoever gives one isn't told that nobody waits for it any more."""
-        response = self._expected.get(message.subject)
+        response = self._expected.get(message.routed or message.subject)
         if response is None or any(passage.export is response.export for passage in message.via):
             return
         asker = response.asker
@@ -133,11 +133,7 @@ class Responses:
         if reply and not reply.startswith(b"$JS.ACK."):
             further = asker.responses.expect(response, self._account, reply)
             reply = further.subject
-        delivered = asker.deliver(
-            Message(
-                subject, reply, message.header, message.payload, message.publisher, via=(*message.via, response)
-            )
-        )  # fmt: skip
+        delivered = _deliver(asker, subject, reply, message, (*message.via, response))
         if further is not None and not delivered:
             asker.responses.drop(further)
         if not delivered or response.single or not (message.header or message.payload):
@@ -198,3 +194,13 @@ class Responses:
         self._sweep = None
         for reply in tuple(self._awaited):
             self._look_after(reply)
+
+
+def _deliver(
+    asker: "Account", subject: bytes, reply: bytes, message: Message, via: "tuple[Passage, ...]"
+) -> bool:
+    """What a stream sends keeps the subject that it shows."""
+    shown = subject if message.routed in (b"", message.subject) else message.subject
+    answer = Message(shown, reply, message.header, message.payload, message.publisher, via=via)
+    answer.routed = subject if shown != subject else b""
+    return asker.sublist.match(subject).deliver(answer, asker)

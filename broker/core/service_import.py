@@ -73,7 +73,7 @@ class ServiceImport:
         if any(passage.export is self.export for passage in message.via):
             return False  # round in circles
         exporter = self.exporter
-        subject = self._subject_of(message.subject)
+        subject = self._subject_of(message.routed or message.subject)
         if exporter.mapping is not None:
             subject = exporter.mapping(subject)
         trace, header = self._traced(message, subject)

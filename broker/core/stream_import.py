@@ -110,25 +110,21 @@ class Imported:
         """A request that came through a service import doesn't leave by a stream import."""
         client, parent = shadow.client, self.parent
         assert isinstance(parent, ClientSubscription)  # as the shadow is
-        if (
-            message.via
-            or shadow.closed
-            or client.refuses(message, self.show(message.subject), parent.queue)
-        ):
+        shown = message.subject if message.routed else self.show(message.subject)
+        if message.via or shadow.closed or client.refuses(message, shown, parent.queue):
             return False
         shadow.msgs += 1
         if parent.max and shadow.msgs >= parent.max:
             client.unsubscribe(parent)
-        client.send_message(shadow, message.subject, message)
+        client.send_message(parent if message.routed else shadow, message.subject, message)
         return True
 
     def hand_over(self, message: Message) -> bool:
         """The same for a subscription of the server's own."""
         if message.via:
             return False
-        shown = Message(
-            self.show(message.subject), message.reply, message.header, message.payload, message.publisher
-        )  # fmt: skip
+        subject = self.show(message.routed or message.subject)
+        shown = Message(subject, message.reply, message.header, message.payload, message.publisher)
         return self.parent.deliver(shown)
 
 

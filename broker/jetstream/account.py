@@ -114,6 +114,7 @@ class JetStreamAccount:
     ) -> bool:
         """To whoever listens on ``inbox``, who is shown ``subject``. False when nobody does."""
         message = Message(subject, reply, header, payload)
+        message.routed = inbox
         return self.core.sublist.match(inbox).deliver(message, self.core)
 
     def has_interest(self, subject: bytes) -> bool:

@@ -36,7 +36,9 @@ class Outlet:
         match = self._opened(inbox)
         if self._sub is None or (header and not match.headers):
             self._hand_over()
-            return match.deliver(Message(subject, reply, header, payload), self._account)
+            message = Message(subject, reply, header, payload)
+            message.routed = inbox
+            return match.deliver(message, self._account)
         if header:
             size = len(header) + len(payload)
             self._lines.append(
