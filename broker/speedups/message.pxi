@@ -2,8 +2,8 @@
 
 
 cdef class Message:
-    cdef public bytes subject, reply, header, payload
-    cdef public object publisher
+    cdef public bytes subject, reply, header, payload, routed
+    cdef public object publisher, trace
     cdef public tuple via
     cdef bytes with_header, without_header
 
@@ -12,7 +12,7 @@ cdef class Message:
         publisher=None, bytes body=None, tuple via=(),
     ):
         self.subject, self.reply, self.header, self.payload = subject, reply, header, payload
-        self.publisher, self.via = publisher, via
+        self.publisher, self.via, self.routed = publisher, via, b""
         self.with_header = body
         if not header:
             self.without_header = body
