@@ -131,7 +131,7 @@ def fake_server() -> Iterator[Fake]:
         except OSError:
             return False
 
-    wait_until(answers, "the fake console", 30)
+    wait_until(answers, "the fake console", 120)
     yield fake
     process.terminate()
     process.wait(10)

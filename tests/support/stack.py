@@ -147,7 +147,7 @@ class Stack:
         }  # fmt: skip
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60,
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=180,
         ).stdout  # fmt: skip
 
     def __enter__(self) -> Self:
