@@ -81,8 +81,12 @@ class Request:
 
     def stream(self) -> "Stream":
         """The stream that the subject names. Raises ApiError."""
-        stream = self.account.streams.get(self.tokens[0])
-        if stream is None:
+        return self.stream_of(self.tokens[0])
+
+    def stream_of(self, name: str) -> "Stream":
+        """One that is being restored is none yet. Raises ApiError."""
+        stream = self.account.streams.get(name)
+        if stream is None or stream.restoring:
             raise errors.STREAM_NOT_FOUND()
         return stream
 

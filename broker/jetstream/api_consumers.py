@@ -62,9 +62,7 @@ def _create_durable(request: Request) -> None:
 def _create_as(request: Request, tokens: tuple[str, ...]) -> None:
     asked = json_form.decode(CreateConsumerRequest, request.body, request.strict)
     name = rules.name_in_subject(tokens, asked)
-    stream = request.account.streams.get(asked.stream_name)
-    if stream is None:
-        raise errors.STREAM_NOT_FOUND()
+    stream = request.stream_of(asked.stream_name)
     _check_identity(request, stream, asked.config)
     if asked.config.direct and asked.config.sourcing and name:
         name = _for_sourcing(stream, asked.config)

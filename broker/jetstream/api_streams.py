@@ -157,7 +157,11 @@ def _with_subjects(state: dict[str, Any], counts: dict[str, int]) -> dict[str, A
 def _matching(request: Request, subject: str) -> list[Stream]:
     """The streams that capture something of ``subject``, by name."""
     streams = sorted(request.account.streams.items())
-    return [stream for _, stream in streams if not subject or _captures(stream, subject)]
+    return [
+        stream
+        for _, stream in streams
+        if not stream.restoring and (not subject or _captures(stream, subject))
+    ]
 
 
 def _captures(stream: Stream, subject: str) -> bool:

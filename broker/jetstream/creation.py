@@ -95,7 +95,7 @@ def create(
         check_room(account, requested, None)
     config = stream_rules.checked_config(requested, pedantic, limits_of(account), account.config_of)
     if existing is not None:
-        if not same(config, existing.config):
+        if existing.restoring or not same(config, existing.config):
             raise errors.STREAM_NAME_EXIST()
         return existing, False
     others = (stream.config for stream in account.streams.values())

@@ -6,7 +6,7 @@
 Wire     NATS/1.0 · own fields · Nats-Stream, Nats-Subject, Nats-Sequence, Nats-Time-Stamp[, Nats-Num-Pending,
          Nats-Last-Sequence]; the end of many is ``204 EOB``
 Source   ADR-31; nats-server ``stream.go`` (processDirectGetRequest)
-Limit    ``MULTI_MAX`` messages of one multi_last request; ``max_bytes``, else the server's ``max_pending``
+Limit    ``MULTI_MAX`` filters and messages of one multi_last request; ``max_bytes``, else the server's ``max_pending``
 """
 
 from collections.abc import Iterator
@@ -178,6 +178,8 @@ class DirectGet(Feature):
 
     def _answer_multi(self, reply: bytes, asked: JSApiMsgGetRequest) -> Iterator[None]:
         stream = self.stream
+        if len(asked.multi_last) > MULTI_MAX:
+            raise Refused(_TOO_MANY)
         up_to = self._up_to(asked)
         seqs = self._last_of_each(asked.multi_last, up_to)
         if not seqs:

@@ -150,6 +150,8 @@ class Restore:
             if self._done:
                 return
             try:
+                if self.stream.closed:
+                    raise RestoreError("the stream is gone")
                 if job.error:
                     raise RestoreError(job.error)
                 for entry in job.entries:
@@ -260,7 +262,8 @@ class Restore:
 
     def _fail(self, text: str, reply: bytes) -> None:
         self._stop()
-        self.stream.delete(lambda _error: None)
+        if not self.stream.closed:
+            self.stream.delete(lambda _error: None)
         name = f"{self._account.name} > {self.stream.name}"
         log.warning("Restore of stream '%s' failed: %s", name, text)
         self._complete()

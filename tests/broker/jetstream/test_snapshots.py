@@ -2,6 +2,7 @@
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import nats
@@ -10,7 +11,7 @@ from nats.aio.client import Client
 
 from broker.jetstream import archive, s2
 from tests.support.servers import Server
-from tests.support.twins import Party
+from tests.support.twins import Party, jetstream_server
 
 CONFIG: dict[str, Any] = {
     "name": "S", "subjects": ["s.>"], "allow_msg_ttl": True, "max_msgs": 100_000, "description": "d",
@@ -151,6 +152,31 @@ async def test_what_can_not_be_restored_leaves_no_stream(
         assert "error" not in await put_back(party.client, told, [whole])
     finally:
         await party.api("STREAM.DELETE.S")
+        await party.client.close()
+
+
+async def test_a_stream_that_is_being_restored_is_nobodys_and_goes_with_a_kill(
+    tmp_path: Path,
+) -> None:
+    with jetstream_server(True, tmp_path) as server:
+        party = Party(await nats.connect(server.url))
+        await filled(party, 60)
+        told, chunks = await back_up(party.client)
+        await party.api("STREAM.DELETE.S")
+        asked = {"config": told["config"], "state": told["state"]}
+        subject = (await party.api("STREAM.RESTORE.S", asked))["deliver_subject"]
+        for chunk in chunks[: len(chunks) // 2]:
+            assert (await party.client.request(subject, chunk, timeout=5)).data == b""
+        for operation in ("INFO", "PURGE", "DELETE"):
+            assert (await party.api(f"STREAM.{operation}.S"))["error"]["err_code"] == 10059
+        assert (await party.api("STREAM.NAMES"))["streams"] is None
+        assert (await party.api("STREAM.CREATE.S", CONFIG))["error"]["err_code"] == 10058
+        await party.client.close()
+        server.kill()
+        server.start()
+        party = Party(await nats.connect(server.url))
+        assert (await party.api("STREAM.INFO.S"))["error"]["err_code"] == 10059
+        assert "error" not in await put_back(party.client, told, chunks)
         await party.client.close()
 
 
