@@ -8,14 +8,21 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from broker import NATS_VERSION
 from broker.config.flags import SIGNALS, TLS_USAGE, USAGE, Flags, UsageError, parse
+
+if TYPE_CHECKING:
+    import socket
 
 PROGRAM = "nats-server"
 
 
 def main(arguments: Sequence[str]) -> int:
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # until the server handles it: end, without a traceback
     try:
         flags = parse(arguments)
     except UsageError as error:
@@ -47,9 +54,24 @@ def _run(flags: Flags) -> int:
     except ConfigError as error:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
         return 1
+    # Clients that come while the rest is imported wait in the kernel's queue instead of being refused.
+    config = loaded.config
+    listening = {"clients": _listen(config.host, config.port)}
+    if config.websocket.port:
+        listening["websocket"] = _listen(config.websocket.host, config.websocket.port)
     from broker.app.service import serve
 
-    return serve(flags, loaded)
+    return serve(flags, loaded, listening)
+
+
+def _listen(host: str, port: int) -> "socket.socket | None":
+    """None where it can't be; the service tries again and says why."""
+    from broker.net.sockets import ListenError, open_listener
+
+    try:
+        return open_listener(host, port)
+    except ListenError:
+        return None
 
 
 def _test(flags: Flags) -> int:

@@ -48,8 +48,8 @@ class StartError(Exception):
     """The server can't start; the sentence is for the log."""
 
 
-def serve(flags: Flags, loaded: Loaded) -> int:
-    """Runs until a signal ends it; the exit status."""
+def serve(flags: Flags, loaded: Loaded, listening: dict[str, socket.socket | None]) -> int:
+    """Runs until a signal ends it; the exit status. ``listening``: sockets that are open already, by listener."""
     config = loaded.config
     try:
         logs.set_up(
@@ -61,7 +61,7 @@ def serve(flags: Flags, loaded: Loaded) -> int:
         log.critical("error opening file: open %s: %s", config.log_file, error.strerror)
         return 1
     try:
-        _run(Service(flags, loaded))
+        _run(Service(flags, loaded, listening))
     except (StartError, files.FileError) as error:
         log.critical("%s", error)
         return 1
@@ -83,8 +83,11 @@ def _run(service: "Service") -> None:
 class Service:
     """A running server. ``config`` is what holds now, after reloads too."""
 
-    def __init__(self, flags: Flags, loaded: Loaded) -> None:
+    def __init__(
+        self, flags: Flags, loaded: Loaded, listening: dict[str, socket.socket | None]
+    ) -> None:
         self.flags = flags
+        self._listening = listening
         self.config = loaded.config
         self._warnings = loaded.warnings
         self.server = Server(build.server_options(self.config), _server_id())
@@ -211,7 +214,9 @@ class Service:
         from broker.net.websocket import WebsocketConnection, WebsocketRules
 
         config, loop = self.config.websocket, asyncio.get_running_loop()
-        sock = self._open("Unable to listen for websocket connections", config.host, config.port)
+        sock = self._listening.get("websocket") or self._open(
+            "Unable to listen for websocket connections", config.host, config.port
+        )
         config.port = port_of(sock)
         rules = WebsocketRules(
             same_origin=config.same_origin,
@@ -316,7 +321,9 @@ class Service:
 
     async def _listen_clients(self) -> None:
         config, loop = self.config, asyncio.get_running_loop()
-        sock = self._open("Error listening on port", config.host, config.port)
+        sock = self._listening.get("clients") or self._open(
+            "Error listening on port", config.host, config.port
+        )
         self.server.options.port = port_of(sock)
         tls = config.tls
         first = tls is not None and tls.handshake_first
