@@ -262,3 +262,14 @@ def test_a_confirmation_waits_for_the_disk_and_many_share_one_flush() -> None:
     assert len(world.jobs) == 1 and not set(replies) & set(world.answers)
     world.work()
     assert set(replies) <= set(world.answers) and not world.jobs
+
+
+def test_whoever_waits_is_told_of_the_shutdown() -> None:
+    world = World()
+    published(world, 0)
+    consumer(world)
+    inbox = Inbox(world, "in")
+    pull(world, inbox, batch=3, expires=60 * _SECOND)
+    world.engine.stop()
+    assert inbox.statuses == [b"NATS/1.0 409 Server Shutdown"]
+    assert b"Nats-Pending-Messages: 3" in inbox.messages[0].header
