@@ -149,6 +149,28 @@ class LedgerMachine(RuleBasedStateMachine):
             if self.terms.ack_policy != "none":
                 model.pending[seq] = [self.now, deliveries]
 
+    @rule(limit=st.integers(1, 20))
+    def deliver_many(self, limit: int) -> None:
+        """A run is the beginning of what is new, in order; nothing at all where something else comes first."""
+        model, self.now = self.model, self.now + 1
+        seqs = self.ledger.run(self.end, limit)
+        room = (
+            self.terms.max_ack_pending - len(model.pending) if self.terms.max_ack_pending else limit
+        )
+        assert len(seqs) <= max(0, min(limit, room))
+        assert seqs == model.new(self.end)[: len(seqs)]
+        assert not seqs or (
+            not model.again and not [seq for seq in model.lasts if seq in model.live]
+        )
+        if not seqs:
+            return
+        self.ledger.deliver_run(seqs, self.now)
+        for seq in seqs:
+            model.consumer_seq += 1
+            if self.terms.ack_policy != "none":
+                model.pending[seq] = [self.now, 1]
+        model.looked_from, model.delivered = seqs[-1] + 1, max(model.delivered, seqs[-1])
+
     @rule(choice=st.randoms(use_true_random=False), any_seq=st.booleans())
     def ack(self, choice: random.Random, any_seq: bool) -> None:
         model, state = self.model, self.record.state
@@ -244,5 +266,5 @@ class LedgerMachine(RuleBasedStateMachine):
         assert all(seq > floor_stream_seq for seq in state.pending)
 
 
-LedgerMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+LedgerMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 test_ledger = LedgerMachine.TestCase
