@@ -3,17 +3,21 @@
 Limit    the stream's ``duplicate_window``; ids older than that are forgotten
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 class Duplicates:
     """``Nats-Msg-Id`` → the sequence that it was stored under, and when (ns)."""
 
-    __slots__ = ("_entries", "window_ns")
+    __slots__ = ("_begun", "_entries", "used", "window_ns")
 
-    def __init__(self, window_ns: int) -> None:
+    def __init__(self, window_ns: int, begun: Callable[[], None]) -> None:
+        """``begun`` is told when the first id comes."""
         #: 0 = nothing is a duplicate.
         self.window_ns = window_ns
+        #: False: no message of the stream has ever had an id.
+        self.used = False
+        self._begun = begun
         self._entries: dict[bytes, tuple[int, int]] = {}
 
     def __len__(self) -> int:
@@ -27,6 +31,9 @@ class Duplicates:
         return entry[0]
 
     def add(self, msg_id: bytes, seq: int, time_ns: int) -> None:
+        if not self.used:
+            self.used = True
+            self._begun()
         if self.window_ns <= 0:
             return
         self._entries.pop(msg_id, None)

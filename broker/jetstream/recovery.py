@@ -53,6 +53,7 @@ def _open(account: "JetStreamAccount", directory: str, meta: dict[str, Any]) -> 
         log.warning("JetStream stream %s > %s: %s", account.name, config.name, report)
     stream = Stream(account, config, int(meta["created_ns"]), store, directory)
     account.streams[config.name] = stream
+    stream.duplicates.used = bool(meta.get("has_ids", True))
     _remember_duplicates(stream)
     index = store.index
     log.info(
@@ -62,9 +63,9 @@ def _open(account: "JetStreamAccount", directory: str, meta: dict[str, Any]) -> 
 
 
 def _remember_duplicates(stream: Stream) -> None:
-    """The message ids of the window, read from the messages themselves."""
+    """The message ids of the window, read from the messages themselves, if any ever had one."""
     window_ns = stream.duplicates.window_ns
-    if not window_ns:
+    if not window_ns or not stream.duplicates.used:
         return
     index = stream.store.index
     seq = index.next_seq(index.seq_at_time(stream.engine.now_ns() - window_ns))

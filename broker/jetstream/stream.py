@@ -59,7 +59,7 @@ class Stream:
         self.store = store
         self.directory = directory
         self.disk = account.engine.environment.disk
-        self.duplicates = Duplicates(config.duplicate_window)
+        self.duplicates = Duplicates(config.duplicate_window, self._save_ids)
         self.last_msg_id = b""
         self.closed = self._deleted = False
         #: It is filled from a snapshot; until that is whole it is no stream for anybody, nor after a restart.
@@ -176,6 +176,7 @@ class Stream:
         content = {
             "name": self.name,
             "created_ns": self.created_ns,
+            "has_ids": self.duplicates.used,
             "config": json_form.encode(self.config),
         }
         return content | ({"restoring": True} if self.restoring else {})
@@ -186,6 +187,14 @@ class Stream:
             self.run(catalog.MetaJob(self.disk, self.directory, self.metadata()), done)
         else:
             done(None)
+
+    def _save_ids(self) -> None:
+        """There is a message id: it's on disk before it counts, so that the next start looks for ids."""
+        self.save(self._ids_saved)
+
+    def _ids_saved(self, error: OSError | None) -> None:
+        if error is not None:
+            self.fail(f"{self.directory}: {error.strerror or error}")
 
     def reconfigure(self, config: StreamConfig) -> None:
         """``config`` holds from now on; the caller has checked it, and saves it."""

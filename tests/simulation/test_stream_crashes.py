@@ -38,6 +38,10 @@ class Known:
     gone: set[bytes] = field(default_factory=set)
 
 
+def _id_of(payload: bytes) -> str:
+    return payload.partition(b":")[0].decode()
+
+
 class Life:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
@@ -59,13 +63,16 @@ class Life:
         self.rng.choice(moves)(name)
         self.read_answers()
 
-    def _ask(self, kind: str, name: str, subject: str, body: bytes, detail: Any = None) -> None:
-        self.asked[self.world.send(subject, body)] = (kind, name, detail)
+    def _ask(
+        self, kind: str, name: str, subject: str, body: bytes, detail: Any = None,
+        fields: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.asked[self.world.send(subject, body, fields)] = (kind, name, detail)
 
     def publish(self, name: str) -> None:
         self.counter += 1
         payload = b"%d:" % self.counter + self.rng.randbytes(self.rng.choice((0, 40, 900)))
-        self._ask("publish", name, name, payload, payload)
+        self._ask("publish", name, name, payload, payload, {"Nats-Msg-Id": _id_of(payload)})
 
     def create(self, name: str) -> None:
         known = self.known[name]
@@ -157,6 +164,10 @@ class Life:
         for seq, payload in known.safe.items():
             assert found.get(seq) == payload, f"{name} {seq} is lost"
         assert not known.gone & set(found.values()), "a purge was taken back"
+        if known.safe:
+            seq, payload = self.rng.choice(sorted(known.safe.items()))
+            answer = self.world.publish(name, payload, Msg_Id=_id_of(payload))
+            assert answer == {"stream": name, "seq": seq, "duplicate": True}
         known.safe = found
 
     def live(self, steps: int) -> None:
