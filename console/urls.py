@@ -59,6 +59,7 @@ api: list[URLPattern] = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/docs", pages.reference),
     path("api/", include(api)),
     path("", include("console.http.scaleway.urls")),
     path("_allauth/", include("allauth.headless.urls")),

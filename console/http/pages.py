@@ -1,4 +1,4 @@
-"""The one page. Whatever path it was asked for, the page itself knows its pages, unknown ones too."""
+"""The console's page, which knows its own paths, unknown ones too; and the reference of the API."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,6 +14,13 @@ def page(request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD") or _is_program(request):
         return errors.page_not_found(request)
     return _render(request)
+
+
+def reference(request: HttpRequest) -> HttpResponse:
+    """Draws what ``/api/schema`` says."""
+    if request.method not in ("GET", "HEAD"):
+        return errors.method_not_allowed(request)
+    return render(request, "reference.html")
 
 
 @ensure_csrf_cookie

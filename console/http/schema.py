@@ -1,5 +1,6 @@
 """What the OpenAPI description says beyond the views themselves."""
 
+from inspect import cleandoc
 from typing import Any, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -50,6 +51,10 @@ class AutoSchema(SpectacularSchema):
         path = self.path.removeprefix("/api/").strip("/")
         words = path.replace("{", "").replace("}", "").replace("-", "_").split("/")
         return "_".join((self.method.lower(), *words))
+
+    def get_description(self) -> str:
+        """What the view itself says, not what it is made from."""
+        return cleandoc(type(self.view).__dict__.get("__doc__") or "").replace("``", "")
 
     def get_tags(self) -> list[str]:
         view = cast(View, self.view)

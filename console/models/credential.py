@@ -6,8 +6,10 @@ from typing import Literal
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from console.models.namespace import Namespace
+from console.models.project import Project
 
 Status = Literal["active", "expired", "revoked"]
 
@@ -15,6 +17,8 @@ Status = Literal["active", "expired", "revoked"]
 class Credential(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="credentials")
+    #: The namespace's, which never changes: by it a project's credentials are counted and paged from an index alone.
+    project = models.ForeignKey(Project, models.PROTECT, related_name="+")
     name = models.CharField(max_length=500)
     public_key = models.CharField(max_length=56, unique=True)
     #: ``jti`` and ``iat`` of the user JWT: which token was handed out, and when.
@@ -48,8 +52,16 @@ class Credential(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=("namespace", "-created_at"), name="credential_by_namespace"),
-            models.Index(fields=("created_at", "id"), name="credential_by_age"),
-            models.Index(fields=("name", "id"), name="credential_by_name"),
+            models.Index(
+                fields=("project", "created_at", "id"),
+                condition=Q(revoked_at=None),
+                name="credential_listed_by_age",
+            ),
+            models.Index(
+                fields=("project", "name", "id"),
+                condition=Q(revoked_at=None),
+                name="credential_listed_by_name",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,16 +9,16 @@ from console.selectors.access import roles_of
 
 
 def namespaces(user: User, project_id: uuid.UUID | None) -> "QuerySet[Namespace]":
-    return Namespace.objects.filter(project_id__in=_projects(user, project_id))
+    """Without their keys and claims, which take most of a row."""
+    rows = Namespace.objects.filter(project_id__in=_projects(user, project_id))
+    return rows.defer("claims", "sealed_seed", "sealed_signing_seed")
 
 
 def credentials(
     user: User, project_id: uuid.UUID | None, account: str | None
 ) -> "QuerySet[Credential]":
     """Those that aren't revoked."""
-    rows = Credential.objects.filter(
-        revoked_at=None, namespace__project_id__in=_projects(user, project_id)
-    )
+    rows = Credential.objects.filter(revoked_at=None, project_id__in=_projects(user, project_id))
     return rows if account is None else rows.filter(namespace_id=account)
 
 

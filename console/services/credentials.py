@@ -183,6 +183,7 @@ def _issue(
     decoded = jwt.decode_unverified(token)
     credential = Credential.objects.create(
         namespace=namespace,
+        project_id=namespace.project_id,
         name=name,
         public_key=key.public,
         jti=decoded.jti,
