@@ -52,7 +52,7 @@ class AutoSchema(SpectacularSchema):
         words = path.replace("{", "").replace("}", "").replace("-", "_").split("/")
         return "_".join((self.method.lower(), *words))
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         """What the view itself says, not what it is made from."""
         return cleandoc(type(self.view).__dict__.get("__doc__") or "").replace("``", "")
 

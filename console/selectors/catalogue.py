@@ -18,8 +18,12 @@ def credentials(
     user: User, project_id: uuid.UUID | None, account: str | None
 ) -> "QuerySet[Credential]":
     """Those that aren't revoked."""
-    rows = Credential.objects.filter(revoked_at=None, project_id__in=_projects(user, project_id))
-    return rows if account is None else rows.filter(namespace_id=account)
+    rows = Credential.objects.filter(revoked_at=None)
+    projects = _projects(user, project_id)
+    if account is None:
+        return rows.filter(project_id__in=projects)
+    # By the namespace's project: with the credential's own, SQLite takes the larger index.
+    return rows.filter(namespace_id=account, namespace__project_id__in=projects)
 
 
 def projects(user: User) -> "QuerySet[Project]":
