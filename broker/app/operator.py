@@ -57,7 +57,11 @@ def claims_of(config: Config) -> ClaimsStore | MemoryClaims:
     if resolver.type == "memory":
         return MemoryClaims(config.resolver_preload)
     try:
-        return ClaimsStore(Path(resolver.dir), preload=config.resolver_preload)
+        return ClaimsStore(
+            Path(resolver.dir),
+            preload=config.resolver_preload,
+            hard_delete=resolver.hard_delete,
+        )
     except OSError as error:
         raise OperatorError(f"resolver dir {resolver.dir}: {error.strerror}") from error
 
@@ -68,6 +72,8 @@ def install(server: Server, config: Config) -> Operation:
     accounts = OperatorAccounts(server, trust, claims, config.system_account)
     if not config.no_system_account and accounts.system_account:
         server.add_account(accounts.system_account, is_system=True)
-    server.authenticator = OperatorAuthenticator(accounts)
+    server.authenticator = OperatorAuthenticator(
+        accounts, frozenset(config.resolver_pinned_accounts)
+    )
     tokens = tuple(bare_token(_text(entry)) for entry in config.operator)
     return Operation(trust, claims, accounts, tokens)

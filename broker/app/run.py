@@ -4,14 +4,13 @@ Exit status 0 after a clean end, 1 when the server couldn't start. What is impor
 rest is imported where it is needed first.
 """
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from broker import NATS_VERSION
-from broker.config.flags import SIGNALS, TLS_USAGE, USAGE, Flags, UsageError, parse
+from broker.config.flags import TLS_USAGE, USAGE, Flags, UsageError, parse
 
 if TYPE_CHECKING:
     import socket
@@ -93,36 +92,12 @@ def _test(flags: Flags) -> int:
     return 0
 
 
-# --signal --------------------------------------------------------------------------------------------
-
-_NUMBERS = {
-    "stop": signal.SIGKILL, "quit": signal.SIGINT, "term": signal.SIGTERM,
-    "reopen": signal.SIGUSR1, "reload": signal.SIGHUP, "ldm": signal.SIGUSR2,
-}  # fmt: skip
-
-
 def _signal(command: str) -> int:
-    """``<name>[=<pid or pid file>]``; without a pid there must be just one server to be found."""
-    name, _, target = command.partition("=")
-    if name not in SIGNALS:
-        sys.stderr.write(f'{PROGRAM}: unknown signal "{name}"\n')
-        return 1
+    from broker.app.signals import SignalError, send
+
     try:
-        os.kill(_pid(target), _NUMBERS[name])
-    except (OSError, ValueError) as error:
+        send(command)
+    except SignalError as error:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
         return 1
     return 0
-
-
-def _pid(target: str) -> int:
-    from pathlib import Path
-
-    if not target:
-        raise ValueError("--signal needs the process: --signal <signal>=<pid or pid file>")
-    if target.isdigit():
-        return int(target)
-    text = Path(target).read_text().strip()
-    if not text.isdigit():
-        raise ValueError(f"invalid pid file {target}")
-    return int(text)

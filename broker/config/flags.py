@@ -31,7 +31,6 @@ _NUMBERS = (
 )
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
-SIGNALS = ("stop", "quit", "term", "reopen", "reload", "ldm")
 
 
 def _names(rows: str) -> dict[str, str]:

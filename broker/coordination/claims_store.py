@@ -18,6 +18,7 @@ from broker.identity.jwt import TOKEN_MAX
 
 _SUFFIX = ".jwt"
 _UNFINISHED = ".tmp"
+_DELETED = ".deleted"
 
 
 class MemoryClaims:
@@ -51,9 +52,16 @@ class MemoryClaims:
 class ClaimsStore:
     """Tokens in files. ``get`` and ``put`` block on the disk."""
 
-    def __init__(self, directory: Path, *, preload: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        preload: Mapping[str, str] | None = None,
+        hard_delete: bool = False,
+    ) -> None:
         """Makes the directory when absent; ``preload`` fills in accounts that have no file yet. Raises OSError."""
         self._directory = directory
+        self._hard_delete = hard_delete
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._remove_unfinished()
         self._known = {entry.stem for entry in _token_files(directory)}
@@ -87,9 +95,16 @@ class ClaimsStore:
             self.unsaved.pop(account, None)
 
     def remove(self, accounts: Iterable[str]) -> None:
-        """Gone from the disk for good when this returns; unknown ones are ignored. Raises OSError."""
+        """Not to be had any more when this returns; unknown ones are ignored. Raises OSError.
+
+        Without ``hard_delete`` the file stays under another name, for people.
+        """
         for account in accounts:
-            self._path(account).unlink(missing_ok=True)
+            path = self._path(account)
+            if self._hard_delete:
+                path.unlink(missing_ok=True)
+            elif path.exists():
+                path.rename(path.with_name(path.name + _DELETED))
             self._known.discard(account)
             self.unsaved.pop(account, None)
         self._sync_directory()

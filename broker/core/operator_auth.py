@@ -34,8 +34,10 @@ class OperatorAuthenticator:
     auth_required = True
     nonce_required = True
 
-    def __init__(self, accounts: OperatorAccounts) -> None:
+    def __init__(self, accounts: OperatorAccounts, pinned: frozenset[str] = frozenset()) -> None:
+        """``pinned``: users of these accounts only, and of the system account; empty = of every account."""
         self.accounts = accounts
+        self._pinned = pinned
 
     def authenticate(self, options: ConnectOptions, peer: Peer, now_s: float) -> Grant | Refusal:
         held: Held | None = None
@@ -54,6 +56,8 @@ class OperatorAuthenticator:
 
     def _proven_account(self, user: UserClaims, now_s: float) -> Held | None:
         """The account, if it is known and its key signed this user; looked up first so that refusals can name it."""
+        if self._pinned and user.account not in (*self._pinned, self.accounts.system_account):
+            raise _Refused("Account is not among resolver_pinned_accounts")
         held = self.accounts.find(user.account, now_s)
         if held is None or not held.claims.may_sign_users(user.issuer, strict=held.strict):
             return None

@@ -188,6 +188,27 @@ def test_signal_flag_reaches_a_pid_file(tmp_path: Path) -> None:
         assert server.process.wait(10) == 0
 
 
+def test_signal_flag_takes_a_pattern_of_pids(tmp_path: Path) -> None:
+    with program(tmp_path) as server:
+        answer = run("--signal", f"quit={server.process.pid}*")
+        assert (answer.returncode, answer.stderr) == (0, "")
+        assert server.process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("nonsense=1", 'unknown signal "nonsense"'),
+        ("reload=/no/such/file", "invalid pid: /no/such/file"),
+        ("reload=x*", "invalid pid: x"),
+        ("reload=999999999*", "no nats-server processes running"),
+    ],
+)
+def test_signal_flag_says_what_is_wrong(command: str, sentence: str) -> None:
+    answer = run("--signal", command)
+    assert (answer.returncode, answer.stderr) == (1, f"nats-server: {sentence}\n")
+
+
 def test_ended_at_once_can_start_again_on_its_port(tmp_path: Path) -> None:
     with program(tmp_path) as server:
         port = server.ports["nats"][0].rpartition(":")[2]

@@ -68,3 +68,15 @@ def test_an_old_token_stays_when_the_new_one_cannot_be_written(
     store.put(dict(store.unsaved))
     assert ClaimsStore(tmp_path).get(ONE) == "new"
     assert store.unsaved == {}
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_what_is_removed_is_gone_after_a_restart_too(tmp_path: Path, hard: bool) -> None:
+    name = KeyPair.generate("account").public
+    store = ClaimsStore(tmp_path, hard_delete=hard)
+    store.put({name: "token"})
+    store.remove([name, KeyPair.generate("account").public])
+    for kept in (store, ClaimsStore(tmp_path)):
+        assert kept.get(name) is None
+        assert list(kept.accounts()) == []
+    assert (tmp_path / f"{name}.jwt.deleted").exists() is not hard

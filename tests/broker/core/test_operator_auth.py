@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from broker.core.operator_auth import OperatorAuthenticator
 from broker.identity.claims import TimeRange, UserClaims
 from broker.identity.nkeys import KeyPair
 from tests.broker.operator_mode import NONCE, World
@@ -186,3 +187,13 @@ def test_accounts_never_meet(world: World) -> None:
     world.server.flush()
     assert heard.sent.count(b"MSG ") == 3
     assert b"MSG" not in overheard.sent
+
+
+def test_pinned_accounts_are_the_only_ones_beside_the_system_account() -> None:
+    world = World()
+    key, other = KeyPair.generate("user"), KeyPair.generate("account").public
+    for pinned, refused in ((other, True), (world.account.public, False)):
+        world.server.authenticator = OperatorAuthenticator(world.accounts, frozenset((pinned,)))
+        _, wire = world.come(world.user(key), key)
+        assert (b"Authorization Violation" in wire.sent) is refused
+    assert world.reasons == ["Account is not among resolver_pinned_accounts"]
