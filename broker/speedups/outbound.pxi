@@ -16,6 +16,10 @@ cdef Chunk *_pool = NULL
 cdef int _pooled = 0
 
 
+# Somebody may have been closed since this was looked at last.
+cdef bint _over_was_called = False
+
+
 cdef Chunk *new_chunk(Py_ssize_t room) except NULL:
     """The smallest that is at hand, of at least ``room``."""
     global _pool, _pooled
@@ -163,6 +167,7 @@ cdef class Outbound:
         publisher, long long block,
     ) except -1:
         """One message of ``size`` from ``publisher``. ``over`` is told once for each block, which 0 is none of."""
+        global _over_was_called
         cdef char *to = self.reserve(head_size + rest_size)
         memcpy(to, head, head_size)
         memcpy(to + head_size, rest, rest_size)
@@ -173,6 +178,7 @@ cdef class Outbound:
         if UNLIKELY(self.size + self.in_transport > self.stall_limit):
             if block == 0 or self.over_in != block or self.size + self.in_transport > self.limit:
                 self.over_in = block
+                _over_was_called = True
                 self.server.over(self, publisher)
         return 0
 

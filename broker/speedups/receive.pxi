@@ -222,7 +222,7 @@ cdef inline bint is_traced(const char *header, Py_ssize_t size) noexcept:
 
 
 cdef int receive_bytes(client, const char *data, Py_ssize_t end) except -1:
-    global _block
+    global _block, _over_was_called
     cdef Sender sender = Sender(client)
     cdef Publish publish
     cdef Py_ssize_t pos = 0
@@ -244,8 +244,10 @@ cdef int receive_bytes(client, const char *data, Py_ssize_t end) except -1:
                         if publish.header_size == 0 or not is_traced(data + publish.payload, publish.header_size):
                             sender.deliver(&publish, data)
                             pos = publish.stop + 2
-                            if UNLIKELY(sender.match.extra) and client.closed:
-                                return 0
+                            if UNLIKELY(sender.match.extra or _over_was_called):
+                                _over_was_called = False
+                                if client.closed:
+                                    return 0
                             continue
             if copy is None:
                 copy = PyBytes_FromStringAndSize(data, end)

@@ -80,3 +80,16 @@ def test_a_client_that_publishes_to_itself_waits_until_it_reads() -> None:
     assert (receiver.holds, crowd[0].holds) == (1, 0)
     wired.take(receiver)
     assert receiver.holds == 0
+
+
+def test_a_client_that_floods_itself_is_closed_and_heard_no_further() -> None:
+    wired = Wired(ServerOptions(max_pending=LIMIT))
+    flooder, other = wired.connect(), wired.connect()
+    assert flooder.client is not None and other.client is not None
+    wired.send(flooder, b"SUB a 1\r\n")
+    wired.send(other, b"SUB after 1\r\n")
+    count = LIMIT // PAYLOAD + 2000
+    flooder.client.receive(PUBLISH * count + b"PUB after 0\r\n\r\n")
+    assert flooder.ended and flooder.client.reason == "Slow Consumer (Pending Bytes)"
+    assert wired.take(other) == b""
+    assert wired.server.stats.in_msgs < count
