@@ -1,8 +1,9 @@
 """Where publishers wait while a receiver of theirs is far behind.
 
 Whoever publishes to a receiver above its ``stall_limit`` isn't read any more. When the receiver has drained, as many
-go on as surely fit below ``max_pending``, in order. While it takes nothing, one goes on every STALL_S: so a crowd of
-publishers can't close a receiver that reads late, and one that doesn't read at all meets ``max_pending`` soon.
+go on as surely fit below ``max_pending``, in order. While it takes nothing, a part of them goes on every STALL_S, a
+smaller one the less room there is, at least one: so a crowd of publishers can't close a receiver that reads late,
+one that doesn't read at all meets ``max_pending`` soon, and nobody waits for it long.
 A client that publishes to itself waits until it has read; when it never does, ``write_deadline`` ends it.
 Source   nats-server ``client.go`` (stalledWait), which makes each publisher wait 2 to 5 ms
 """
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 STALL_S: Final = 0.005
 #: What one publisher may bring before it is held again: a read, which may grow on its way out.
 _BLOCK_BYTES: Final = 512 * 1024
+#: This part of the room that is left may be used up in one STALL_S.
+_PARTS: Final = 8
 
 
 class Gate:
@@ -61,9 +64,12 @@ class Gate:
 
     def _tick(self) -> None:
         self._timed = False
-        others = [p for p in self._waiting if p is not self._outbound.client]
-        if others:
-            self._waiting.remove(others[0])
-            others[0].wire.release()
-        if len(others) > 1:
+        outbound = self._outbound
+        others = [p for p in self._waiting if p is not outbound.client]
+        room = outbound.limit - outbound.pending_bytes
+        count = max(1, room // (_PARTS * _BLOCK_BYTES))
+        for publisher in others[:count]:
+            self._waiting.remove(publisher)
+            publisher.wire.release()
+        if len(others) > count:
             self._time()
