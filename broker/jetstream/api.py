@@ -143,6 +143,11 @@ def client_info(account: "JetStreamAccount", message: Message) -> dict[str, Any]
         "ver": client.options.version,
         "rtt": int(client.rtt_s * 1e9) if client.rtt_s is not None else 0,
         "server": account.engine.server.info_fields()["server_name"],
+        "issuer_key": client.grant.issuer if client.grant else "",
+        "name_tag": client.grant.name if client.grant else "",
+        "tags": list(client.grant.tags) if client.grant else [],
+        "kind": "Client",
+        "client_type": "websocket" if client.peer.connection_type == "WEBSOCKET" else "nats",
     }
     return {key: value for key, value in found.items() if value}
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from broker.core.message import Message
 from broker.core.subscription import InternalSubscription
 from broker.jetstream import (
+    api_streams,
     archive,
     creation,
     errors,
@@ -256,6 +257,7 @@ class Restore:
         if error is not None:
             self._fail(f"{error.strerror or error}", reply)
             return
+        api_streams.advise(self.stream, "CREATED", "create")
         self._complete()
         fields = stream_info.changed(self.stream)
         self._respond(reply, fields)

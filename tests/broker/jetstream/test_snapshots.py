@@ -230,3 +230,25 @@ def test_an_archive_is_read_entry_by_entry() -> None:
     assert found == entries and reader.ended
     with pytest.raises(archive.ArchiveError):
         archive.Reader(500).feed(data)
+
+
+async def test_advisories_tell_of_snapshots_and_restores_alike(
+    both_servers: tuple[Server, Server],
+) -> None:
+    told: list[list[tuple[str, list[str], list[str]]]] = []
+    for server in both_servers:
+        party = Party(await nats.connect(server.url))
+        sub = await party.client.subscribe("$JS.EVENT.ADVISORY.STREAM.>")
+        await filled(party, 60)
+        state, chunks = await back_up(party.client)
+        await party.api("STREAM.DELETE.S")
+        await put_back(party.client, state, chunks)
+        await party.api("STREAM.DELETE.S")
+        found = []
+        for _ in range(8):
+            message = await sub.next_msg(5)
+            content = json.loads(message.data)
+            found.append((message.subject, list(content), list(content.get("client", ()))))
+        told.append(found)
+        await party.client.close()
+    assert told[0] == told[1]
