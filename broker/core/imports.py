@@ -109,7 +109,8 @@ class Imports:
     def link(self) -> None:
         """Opens what of ``terms`` holds now, closes what doesn't."""
         self.problems = {}
-        for terms in [t for t in (*self._services, *self._streams) if t not in self.terms]:
+        wanted = set(self.terms)
+        for terms in [t for t in (*self._services, *self._streams) if t not in wanted]:
             self._close(terms)
         for terms in self.terms:
             try:
