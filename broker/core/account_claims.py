@@ -187,6 +187,10 @@ class OperatorAccounts:
         for terms, problem in account.imports.problems.items():
             log.info("Account %.56s: import of %s %s from %.56s: %s", account.name, terms.kind,
                      terms.subject.decode(), terms.account, problem)  # fmt: skip
+        for export in claims.body.exports:
+            if export.unknown.get("service_latency"):
+                log.warning("Account %.56s: latency of service %s is not measured by this server",
+                            account.name, export.subject)  # fmt: skip
         self._server.account_changed(account)
 
     def delete(self, name: str) -> int:
