@@ -26,7 +26,7 @@ class Effort:
     stored: int
 
 
-FULL = Effort(5, 1.0, 8000, 9000, 200_000, 30_000)
+FULL = Effort(5, 0.8, 8000, 9000, 200_000, 30_000)
 QUICK = Effort(3, 0.4, 1500, 1000, 40_000, 10_000)
 
 
