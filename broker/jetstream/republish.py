@@ -53,10 +53,10 @@ class Republish(Feature):
         self._previous[seq] = previous
 
     def committed(self, first: int, last: int) -> None:
-        for seq in range(first, last + 1):
-            previous = self._previous.pop(seq, None)
-            message = None if previous is None else self.stream.read(seq)
-            if message is not None and previous is not None:
+        for seq in [seq for seq in self._previous if seq <= last]:
+            previous = self._previous.pop(seq)
+            message = self.stream.read(seq)
+            if message is not None:
                 self._publish(message, previous)
 
     def _publish(self, message: Message, previous: int) -> None:

@@ -230,7 +230,7 @@ class Schedules(Feature):
 
     def committed(self, first: int, last: int) -> None:
         index = self.stream.store.index
-        for seq in range(first, last + 1):
+        for seq in index.seqs(first, last + 1):
             if index.marks.get(seq) == MARK:
                 self._add(seq)
             elif self._by_subject:

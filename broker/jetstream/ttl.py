@@ -135,11 +135,11 @@ class Expiry(Feature):
             self._timer = None
 
     def committed(self, first: int, last: int) -> None:
-        expires = self.stream.store.index.expires
-        if not expires:
+        index = self.stream.store.index
+        if not index.expires:
             return
-        for seq in range(first, last + 1):
-            when = expires.get(seq, NEVER)
+        for seq in index.seqs(first, last + 1):
+            when = index.expires.get(seq, NEVER)
             if when != NEVER:
                 heapq.heappush(self._due, (when, seq))
         self._arm()

@@ -249,6 +249,11 @@ class MessageIndex:
                 yield table, row
                 row = table.live.find(1, row + 1)
 
+    def seqs(self, start: int, end: int) -> Iterator[int]:
+        """Live sequences in [``start``, ``end``), ascending; a gap costs nothing."""
+        for table, row in self.rows(start, end):
+            yield table.seqs[row]
+
     def previous_matching(self, subject_filter: bytes, end: int) -> int | None:
         """The highest live sequence below ``end`` whose subject the filter takes."""
         if subject_filter == b">":

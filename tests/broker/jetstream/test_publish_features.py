@@ -193,3 +193,28 @@ async def test_only_the_server_says_where_a_message_came_from(same: Same) -> Non
         await party.publish("s.a", b"x", Nats_Stream_Source="A 1 > > s.a")
 
     await same(steps)
+
+
+async def test_a_gap_of_any_size_costs_nothing(same: Same) -> None:
+    async def steps(party: Party) -> None:
+        again = {"src": ">", "dest": "again.>"}
+        await stream(
+            party,
+            first_seq=10**15,
+            allow_msg_ttl=True,
+            allow_msg_schedules=True,
+            republish=again,
+            allow_atomic=True,
+        )
+        await party.api(
+            "STREAM.CREATE.M",
+            {"name": "M", "mirror": {"name": "S"}, "allow_msg_ttl": True, "republish": again},
+        )
+        party.transcript.pop()  # how far the copy has come then
+        sub = await party.client.subscribe("again.>")
+        await party.publish("s.a", b"x", Nats_TTL="1h")
+        await party.sequence("M", 10**15)
+        await party.heard(sub, 2)
+        await party.ask("$JS.API.DIRECT.GET.S", {"seq": 1, "batch": 5})
+
+    await same(steps)
