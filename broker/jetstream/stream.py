@@ -422,7 +422,10 @@ class Stream:
             self._next()
 
     def _close_store(self) -> None:
-        """Not under the hands of a job."""
+        """Not under the hands of a job. Who still waits for the disk hears that there will be nothing."""
+        settled, self._settled = self._settled, []
+        for callback in settled:
+            callback("the stream is gone")
         if not self._maintaining:
             self.store.close()
 

@@ -4,6 +4,8 @@ import errno
 import json
 from typing import Any
 
+import pytest
+
 from broker.jetstream.engine import JetStreamOptions
 from tests.broker.jetstream.world import World
 
@@ -192,3 +194,16 @@ def test_fast_batches_are_refused_one_message_at_a_time() -> None:
     world.settle()
     assert refusal(json.loads(answers[0])) == (400, 10205)
     assert world.state("S")["messages"] == 0
+
+
+@pytest.mark.parametrize("storage", ["file", "memory"])
+def test_requests_that_a_deletion_overtakes_are_answered(storage: str) -> None:
+    world = World()
+    world.create("S", storage=storage)
+    world.publish("S")
+    operations = ("STREAM.INFO.S", "STREAM.PURGE.S", "STREAM.DELETE.S", "STREAM.INFO.S")
+    replies = [world.send(f"$JS.API.{operation}") for operation in operations]
+    world.settle()
+    answers = [world.answer(reply) for reply in replies]
+    assert answers[2]["success"] and refusal(answers[3]) == (404, 10059)
+    assert all(answers) and world.engine.api_pending == 0
