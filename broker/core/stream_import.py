@@ -123,8 +123,10 @@ class Imported:
         """The same for a subscription of the server's own."""
         if message.via:
             return False
-        subject = self.show(message.routed or message.subject)
+        local = self.show(message.routed or message.subject)
+        subject = message.subject if message.routed else local
         shown = Message(subject, message.reply, message.header, message.payload, message.publisher)
+        shown.routed = local if message.routed else b""
         return self.parent.deliver(shown)
 
 

@@ -41,7 +41,8 @@ class Mirror(Feature):
         self.follower.start()
 
     def stop(self) -> None:
-        self.follower.stop(forget=self.stream.config.mirror is None)
+        for_good = self.stream.deleted or self.stream.config.mirror is None
+        self.follower.stop(forget=for_good)
 
     def info(self) -> dict[str, Any]:
         return {"mirror": self.follower.info()}

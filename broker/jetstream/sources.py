@@ -136,7 +136,7 @@ class Sources(Feature):
             source.follower.start()
 
     def stop(self) -> None:
-        forget = not self.stream.config.sources
+        forget = self.stream.deleted or not self.stream.config.sources
         for source in self._sources.values():
             source.follower.stop(forget=forget)
 

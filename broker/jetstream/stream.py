@@ -232,6 +232,11 @@ class Stream:
         self.intake.configure()
 
     @property
+    def deleted(self) -> bool:
+        """Its end is for good."""
+        return self._deleted
+
+    @property
     def identity(self) -> str:
         """Tells it from another stream of the same name, before or after."""
         return short_hash(times.time_text(self.created_ns))

@@ -106,6 +106,10 @@ class Party:
         """Wait until the stream has come that far."""
         await self._until(stream, lambda state: state["last_seq"] >= last)
 
+    async def consumers(self, stream: str, count: int) -> None:
+        """Wait until the stream has so many consumers."""
+        await self._until(stream, lambda state: state["consumer_count"] == count)
+
     async def _until(self, stream: str, reached: Callable[[dict[str, Any]], bool]) -> None:
         async with asyncio.timeout(WAIT_LONG_S):
             while True:

@@ -170,6 +170,21 @@ async def test_a_work_queue_gives_its_messages_to_whoever_sources_it(same: Same)
     await same(steps)
 
 
+async def test_what_sourced_a_stream_holds_nothing_back_when_it_is_gone(same: Same) -> None:
+    async def steps(party: Party) -> None:
+        await create(party, "EVENTS", subjects=["e.>"], retention="interest")
+        await create(party, "A", sources=[{"name": "EVENTS"}])
+        await party.consumers("EVENTS", 1)
+        await party.publish("e.a", b"1")
+        await party.sequence("A", 1)
+        await party.api("STREAM.DELETE.A")
+        await party.consumers("EVENTS", 0)
+        await party.publish("e.a", b"2")
+        await party.api("STREAM.INFO.EVENTS")
+
+    await same(steps)
+
+
 async def test_sources_go_on_where_they_were_after_a_restart_and_after_a_purge(
     tmp_path: Path,
 ) -> None:
