@@ -2,4 +2,5 @@
 
 churn.py     connections that come, stall and die at random beside a flow that must lose nothing
 million.py   a million subscriptions on 9,000 connections
+tenants.py   python -m tests.soak.tenants: ten thousand namespaces with ten credentials each, asked for over the API
 """
