@@ -129,7 +129,8 @@ class World:
 
 @pytest.fixture
 def world(db: None, settings: Any) -> Iterator[World]:
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"  # nobody listens there
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"  # nobody listens there, nor here:
+    settings.BROKER_URL = "nats://127.0.0.1:1"
     call_command("bootstrap", verbosity=0, no_static=True)
     people = {
         name: User.objects.create_user(f"{name}@example.com")
