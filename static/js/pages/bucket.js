@@ -24,6 +24,12 @@ const GONE = { DEL: "Deleted", PURGE: "Purged" };
 
 const entryPath = (base, key) => `${base}/entry?key=${encodeURIComponent(key)}`;
 
+/** The whole value as text; null where it is binary, or longer than what the API shows. */
+function textOf(one) {
+  const payload = bytesOf(one.payload_base64);
+  return payload.length < one.size ? null : strictText(payload);
+}
+
 function KeyRow({ one, on, choose, now }) {
   const [words, binary] = useMemo(() => preview(bytesOf(one.payload_base64)), [one.payload_base64]);
   const press = (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), choose(one.key));
@@ -45,18 +51,19 @@ function Value({ one }) {
   if (GONE[one.operation]) return html`<p class="dim">${GONE[one.operation]}.</p>`;
   if (!one.size) return html`<p class="dim">Empty.</p>`;
   if (found.json) return html`<pre class="block" tabindex="0">${prettyJson(found.text).map(([words, kind]) => (kind ? html`<span class=${kind}>${words}</span>` : words))}</pre>`;
-  return html`<pre class="block wrap" tabindex="0">${found.text ?? hexDump(payload)}</pre>`;
+  return html`<pre class="block wrap" tabindex="0">${found.text ?? hexDump(payload)}</pre>${payload.length < one.size && html`<p class="dim">The first ${bytes(payload.length)} of ${bytes(one.size)}.</p>`}`;
 }
 
 /** The value is sent with the revision that was looked at: what somebody else put meanwhile isn't overwritten. */
 function Edit({ base, newest, name, done, cancel }) {
-  const [value, setValue] = useState(() => (newest && !GONE[newest.operation] ? strictText(bytesOf(newest.payload_base64)) ?? "" : ""));
+  const before = newest && !GONE[newest.operation] ? textOf(newest) : "";
+  const [value, setValue] = useState(before ?? "");
   const form = useSubmit(async () => {
     const { revision } = await put(entryPath(base, name), { payload: value, revision: newest ? newest.revision : 0 });
     toast(`${name} has revision ${count(revision)}.`);
     done();
   });
-  return html`<form class="form" onSubmit=${form.submit}><${Area} label="New value" rows="8" autofocus value=${value} onValue=${setValue} /><${ErrorNote} error=${form.error} />
+  return html`<form class="form" onSubmit=${form.submit}><${Area} label="New value" rows="8" hint=${before === null ? "The present value is binary or too long to be edited here: this replaces it whole." : ""} autofocus value=${value} onValue=${setValue} /><${ErrorNote} error=${form.error} />
     <div class="actions"><button type="button" class="btn" onClick=${cancel} disabled=${form.busy}>Cancel</button><${SubmitButton} form=${form}>Put<//></div></form>`;
 }
 
@@ -80,7 +87,7 @@ function Key({ base, name, revision, writes, close, changed }) {
   return html`<section class="card once" aria-label=${`Key ${name}`}><header><h2 class="mono clip">${name}</h2><span class="grow"></span><button type="button" class="icon-btn" aria-label="Close the key" onClick=${close}><${Icon} name="close" /></button></header>
     <div class="inside"><${Loaded} resource=${resource} lines=${4}>${() => (one ? html`<dl class="kv"><dt>Revision</dt><dd class="num">${count(one.revision)}</dd><dt>Changed</dt><dd class="num">${exact(toMs(one.created))}</dd></dl>
       ${editing ? html`<${Edit} base=${base} name=${name} newest=${history[0]} done=${refresh} cancel=${() => setEditing(false)} />` : html`<${Value} key=${one.revision} one=${one} />
-      <div class="pane-actions">${writes && html`<button type="button" class="btn" onClick=${() => setEditing(true)}>Edit</button>`}${!GONE[one.operation] && strictText(bytesOf(one.payload_base64)) !== null && html`<${CopyButton} className="btn quiet" label="Copy" text=${strictText(bytesOf(one.payload_base64))} />`}
+      <div class="pane-actions">${writes && html`<button type="button" class="btn" onClick=${() => setEditing(true)}>${history[0] && !GONE[history[0].operation] && textOf(history[0]) === null ? "Replace" : "Edit"}</button>`}${!GONE[one.operation] && textOf(one) !== null && html`<${CopyButton} className="btn quiet" label="Copy" text=${textOf(one)} />`}
         ${writes && html`<button type="button" class="btn quiet danger-quiet" onClick=${() => erase(false)}>Delete</button><button type="button" class="btn quiet danger-quiet" onClick=${() => erase(true)}>Purge</button>`}</div>`}
       ${history.length > 1 ? html`<div class="history"><h3>History</h3><ol>${history.map((entry) => html`<${Revision} key=${entry.revision} one=${entry} at=${entry === one} choose=${() => setShown(entry.revision)} now=${now} />`)}</ol></div>` : null}`
       : html`<p class="dim">The key is gone.</p>`)}<//></div></section>`;
