@@ -16,7 +16,7 @@ import zoneinfo
 from typing import TYPE_CHECKING, Final
 
 from broker.jetstream import cron, errors, subjects, times, ttl
-from broker.jetstream.environment import Timer
+from broker.jetstream.alarm import Alarm
 from broker.jetstream.errors import ApiError
 from broker.jetstream.feature import Feature
 from broker.jetstream.stream_config import StreamConfig
@@ -53,7 +53,6 @@ _PREDEFINED: Final = {
 }
 _NOT_PRODUCED: Final = (b"Nats-Msg-Id", ttl.TTL, b"Nats-Rollup")
 _PREFIXES_NOT_PRODUCED: Final = (b"Nats-Schedule", b"Nats-Expected-", b"Nats-Batch-")
-_WAIT_MAX_S: Final = 86_400.0
 #: A schedule whose message the stream didn't take is tried again after this.
 _RETRY_S: Final = 5
 
@@ -210,8 +209,7 @@ class Schedules(Feature):
         self._by_subject: dict[bytes, tuple[int, int]] = {}
         #: (when, subject); some are no longer so.
         self._due: list[tuple[int, bytes]] = []
-        self._timer: Timer | None = None
-        self._armed_ns = 0
+        self._alarm = Alarm(stream.engine, self._run)
 
     @classmethod
     def wanted(cls, config: StreamConfig) -> bool:
@@ -224,9 +222,7 @@ class Schedules(Feature):
         self._arm()
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.stop()
 
     def committed(self, first: int, last: int) -> None:
         index = self.stream.store.index
@@ -263,19 +259,10 @@ class Schedules(Feature):
         heapq.heappush(self._due, (due_ns, subject))
 
     def _arm(self) -> None:
-        if not self._due:
-            return
-        due_ns = self._due[0][0]
-        if self._timer is not None:
-            if self._armed_ns <= due_ns:
-                return
-            self._timer.cancel()
-        self._armed_ns = due_ns
-        wait_s = (due_ns - self.stream.engine.now_ns()) / times.SECOND
-        self._timer = self.stream.engine.after(min(max(wait_s, 0.0), _WAIT_MAX_S), self._run)
+        if self._due:
+            self._alarm.set(self._due[0][0])
 
     def _run(self) -> None:
-        self._timer = None
         now_ns = self.stream.engine.now_ns()
         due: list[tuple[int, bytes]] = []
         while self._due and self._due[0][0] <= now_ns:

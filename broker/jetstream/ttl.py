@@ -11,7 +11,7 @@ import heapq
 from typing import TYPE_CHECKING, Final
 
 from broker.jetstream import errors, times
-from broker.jetstream.environment import Timer
+from broker.jetstream.alarm import Alarm
 from broker.jetstream.feature import Feature
 from broker.jetstream.stream_config import StreamConfig
 from broker.protocol import headers
@@ -25,8 +25,6 @@ TTL: Final = b"Nats-TTL"
 MARKER_REASON: Final = b"Nats-Marker-Reason"
 #: ``index.expires`` of a message that never expires.
 NEVER: Final = -1
-#: An expiry later than this is looked at again then: timers of the loop don't reach forever.
-_WAIT_MAX_S: Final = 86_400.0
 #: Markers that are staged in one turn of the loop, so that many subjects expiring at once hold up nobody.
 _TURN_MESSAGES: Final = 1000
 
@@ -116,8 +114,7 @@ class Expiry(Feature):
         super().__init__(stream)
         #: (when, sequence); some of messages that are gone already.
         self._due: list[tuple[int, int]] = []
-        self._timer: Timer | None = None
-        self._armed_ns = 0
+        self._alarm = Alarm(stream.engine, self._expire)
 
     @classmethod
     def wanted(cls, config: StreamConfig) -> bool:
@@ -130,9 +127,7 @@ class Expiry(Feature):
         self._arm()
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.stop()
 
     def committed(self, first: int, last: int) -> None:
         index = self.stream.store.index
@@ -145,19 +140,10 @@ class Expiry(Feature):
         self._arm()
 
     def _arm(self) -> None:
-        if not self._due:
-            return
-        due_ns = self._due[0][0]
-        if self._timer is not None:
-            if self._armed_ns <= due_ns:
-                return
-            self._timer.cancel()
-        self._armed_ns = due_ns
-        wait_s = (due_ns - self.stream.engine.now_ns()) / times.SECOND
-        self._timer = self.stream.engine.after(min(max(wait_s, 0.0), _WAIT_MAX_S), self._expire)
+        if self._due:
+            self._alarm.set(self._due[0][0])
 
     def _expire(self) -> None:
-        self._timer = None
         now_ns, expires = self.stream.engine.now_ns(), self.stream.store.index.expires
         over: list[int] = []
         while self._due and self._due[0][0] <= now_ns and len(over) < _TURN_MESSAGES:

@@ -1,5 +1,6 @@
 """The engines that the console may stand before, with the configuration that it prints: ours and nats-server."""
 
+import asyncio
 import io
 import re
 import shutil
@@ -7,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nats
+import nats.errors
 from django.core.management import call_command
 
 from console.models import Namespace
@@ -58,3 +61,21 @@ class Engine:
             self._process.wait(10)
             (self._directory / "log").unlink()
             self._process = None
+
+
+def connects(url: str, creds: Path) -> bool:
+    """Whether a client gets in with this file."""
+    return asyncio.run(_connects(url, creds))
+
+
+async def _connects(url: str, creds: Path) -> bool:
+    async def quiet(_: Exception) -> None: ...
+
+    try:
+        client = await nats.connect(
+            url, user_credentials=str(creds), allow_reconnect=False, error_cb=quiet
+        )
+    except nats.errors.Error:
+        return False
+    await client.close()
+    return True

@@ -1,6 +1,5 @@
 """The management commands, and what they print judged by a real nats-server with the console's own credentials."""
 
-import asyncio
 import io
 import json
 import stat
@@ -8,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nats
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -21,7 +19,7 @@ from console.models import Membership, Namespace, Operator, Role, User
 from console.selectors.access import Access
 from console.services import credentials, namespaces, nats_user, sign_in
 from tests.console.conftest import Cast
-from tests.console.engines import Engine
+from tests.console.engines import Engine, connects
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,19 +81,6 @@ def real(cast: Cast, tmp_path: Path, settings: Any) -> Iterator[Engine]:
     server.stop()
 
 
-async def connects(url: str, creds: Path) -> bool:
-    async def quiet(_: Exception) -> None: ...
-
-    try:
-        client = await nats.connect(
-            url, user_credentials=str(creds), allow_reconnect=False, error_cb=quiet
-        )
-    except nats.errors.Error:
-        return False
-    await client.close()
-    return True
-
-
 def test_a_real_server_takes_our_credentials_and_refuses_revoked_ones(
     cast: Cast, real: Engine, tmp_path: Path
 ) -> None:
@@ -105,11 +90,11 @@ def test_a_real_server_takes_our_credentials_and_refuses_revoked_ones(
     creds.write_text(issued.creds)
     real.put(namespace)
     real.start()
-    assert asyncio.run(connects(real.url, creds))
+    assert connects(real.url, creds)
     credentials.revoke(actor=cast.actor, credential=issued.credential)
     real.put(namespace)
     real.start()
-    assert not asyncio.run(connects(real.url, creds))
+    assert not connects(real.url, creds)
 
 
 def test_a_real_server_asks_us_for_accounts(
@@ -125,13 +110,13 @@ def test_a_real_server_asks_us_for_accounts(
     asking = Engine(tmp_path / "asking", "nats-server", "--url-resolver")
     try:
         asking.start()
-        assert [asyncio.run(connects(asking.url, file)) for file in files] == [True, True]
+        assert [connects(asking.url, file) for file in files] == [True, True]
         credentials.revoke(actor=cast.actor, credential=issued[0].credential)
         asking.start()
-        assert [asyncio.run(connects(asking.url, file)) for file in files] == [False, True]
+        assert [connects(asking.url, file) for file in files] == [False, True]
         namespaces.delete(actor=cast.actor, namespace=namespace)
         asking.start()
-        assert [asyncio.run(connects(asking.url, file)) for file in files] == [False, False]
+        assert [connects(asking.url, file) for file in files] == [False, False]
     finally:
         asking.stop()
 

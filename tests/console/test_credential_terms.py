@@ -1,13 +1,10 @@
 """What credentials state beyond a name: where from, by which listener, until when; rotation; revoking all at once."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import nats
-import nats.errors
 import pytest
 from django.utils import timezone
 
@@ -18,7 +15,7 @@ from console.services import api_keys, credentials, reconciliation, terms
 from console.services.audit import Actor
 from console.services.errors import InvalidArgument, PreconditionFailed
 from tests.console.conftest import Cast
-from tests.console.engines import ENGINES, Engine
+from tests.console.engines import ENGINES, Engine, connects
 from tests.console.test_api import call, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -161,19 +158,6 @@ def engine(
     running.stop()
 
 
-async def connects(url: str, creds: Path) -> bool:
-    async def quiet(_: Exception) -> None: ...
-
-    try:
-        client = await nats.connect(
-            url, user_credentials=str(creds), allow_reconnect=False, error_cb=quiet
-        )
-    except nats.errors.Error:
-        return False
-    await client.close()
-    return True
-
-
 def test_both_engines_hold_clients_to_their_terms(
     cast: Cast, engine: Engine, tmp_path: Path
 ) -> None:
@@ -190,7 +174,7 @@ def test_both_engines_hold_clients_to_their_terms(
         (tmp_path / f"{name}.creds").write_text(issued.creds)
     engine.put(namespace)
     engine.start()
-    found = {name: asyncio.run(connects(engine.url, tmp_path / f"{name}.creds")) for name in wanted}
+    found = {name: connects(engine.url, tmp_path / f"{name}.creds") for name in wanted}
     assert found == {name: expected for name, (_, expected) in wanted.items()}
     credentials.revoke_issued_before(actor=cast.actor, namespace=namespace, before=timezone.now())
     namespace.refresh_from_db()
@@ -198,5 +182,5 @@ def test_both_engines_hold_clients_to_their_terms(
     (tmp_path / "later.creds").write_text(later.creds)
     engine.put(namespace)
     engine.start()
-    assert not asyncio.run(connects(engine.url, tmp_path / "plain.creds"))
-    assert asyncio.run(connects(engine.url, tmp_path / "later.creds"))
+    assert not connects(engine.url, tmp_path / "plain.creds")
+    assert connects(engine.url, tmp_path / "later.creds")
