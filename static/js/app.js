@@ -6,11 +6,13 @@ import { define, go, route, start } from "./lib/router.js";
 import { loadSession, session, sessionError, user } from "./state/session.js";
 import { forgetNamespaces, loadNamespaces } from "./state/namespaces.js";
 import { forgetCreated } from "./state/created.js";
+import { forgetKey } from "./state/created-key.js";
 import { Toasts } from "./components/toast.js";
 import { Failed } from "./components/states.js";
 import { Shell } from "./shell/shell.js";
 import { AccountPage } from "./pages/account.js";
 import { ActivityPage } from "./pages/activity.js";
+import { ApiKeysPage } from "./pages/api-keys.js";
 import { BucketPage } from "./pages/bucket.js";
 import { ConnectionsPage } from "./pages/connections.js";
 import { CredentialsPage } from "./pages/credentials.js";
@@ -28,6 +30,7 @@ import { SignInPage } from "./pages/sign-in.js";
 define("/", NamespacesPage);
 define("/sign-in", SignInPage);
 define("/account", AccountPage);
+define("/api-keys", ApiKeysPage);
 define("/projects/:projectId/members", MembersPage);
 define("/namespaces/:id", OverviewPage);
 define("/namespaces/:id/overview", OverviewPage);
@@ -63,6 +66,7 @@ function end() {
   disconnectControl();
   forgetNamespaces();
   forgetCreated();
+  forgetKey();
 }
 
 // Somebody signed in: open the control socket and load what the rail shows. Nobody: forget everything and ask.

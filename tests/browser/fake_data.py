@@ -8,7 +8,7 @@ from typing import Any
 from zlib import crc32
 
 from broker.contract.frames import Record
-from tests.browser import fake_kv, fake_streams
+from tests.browser import fake_keys, fake_kv, fake_streams
 
 SUBJECTS = (
     b"orders.eu.paid",
@@ -117,6 +117,7 @@ class Data:
     def __init__(self) -> None:
         self.role = "owner"
         self.namespaces: dict[str, dict[str, Any]] = {}
+        self.keys = fake_keys.Keys()
         self.set_namespaces(["orders"])
         self.credentials = [
             credential("checkout", first_used_at=stamp(DAY), last_used_at=stamp(), last_client="go 1.52.0", connections=2),
@@ -169,6 +170,8 @@ class Data:
                 "members": [{"user": person, "role": "owner", "created_at": stamp()}],
                 "total_count": 1,
             }
+        if path.startswith("/api/api-keys"):
+            return self.keys.answer(method, path.rpartition("/")[2], body)
         found = re.fullmatch(r"/api/namespaces/(A\w+)/?([\w-]*)/?(.*)", path)
         if not found or found[1] not in self.namespaces:
             return 404, {"type": "not_found", "message": "resource is not found"}

@@ -23,7 +23,7 @@ INSIDE = (
 #: Waiting in the page itself would need eval, which the policy forbids.
 STILL = "document.getAnimations().every((a) => a.playState !== 'running' || a.effect.getTiming().iterations === Infinity)"
 PAGES = {
-    "/": "Namespaces", "/account": "Account", "/projects/p1/members": "Members", "/nowhere": "There is nothing here",
+    "/": "Namespaces", "/account": "Account", "/api-keys": "API keys", "/projects/p1/members": "Members", "/nowhere": "There is nothing here",
     **{f"/namespaces/A{'ORDERS':A<55}/{name}": "orders" if name == "overview" else name.capitalize() for name in INSIDE},
     f"/namespaces/A{'ORDERS':A<55}/kv": "Key-value",
     **{f"/namespaces/A{'ORDERS':A<55}/kv/SETTINGS{key}": "SETTINGS" for key in ("", "?key=shop.limits")},
@@ -85,14 +85,17 @@ def test_sign_in_is_accessible(page: Page, fake: Fake, theme: str) -> None:
         "menu",
         "export",
         "import",
+        "new-key",
+        "key",
     ],
 )
 def test_what_opens_is_accessible(page: Page, fake: Fake, what: str, theme: str) -> None:
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     shown = {"create": "credentials", "revoke": "credentials", "rotate": "credentials", "once": "credentials",
              "export": "sharing", "import": "sharing"}.get(what, "live")  # fmt: skip
-    page.goto(fake.path(shown))
-    settle(page, shown.capitalize())
+    of_keys = what.endswith("key")
+    page.goto(f"{fake.url}/api-keys" if of_keys else fake.path(shown))
+    settle(page, "API keys" if of_keys else shown.capitalize())
     open_it(page, fake, what)
     assert violations(page) == []
 
@@ -126,6 +129,12 @@ def open_it(page: Page, fake: Fake, what: str) -> None:
     elif what in ("export", "import"):
         page.get_by_role("button", name=what.capitalize(), exact=True).click()
         expect(page.get_by_role("dialog")).to_be_visible()
+    elif what in ("new-key", "key"):
+        page.get_by_role("button", name="New API key").click()
+        page.get_by_label("Description").fill("deploy")
+        if what == "key":
+            page.get_by_role("button", name="Create API key").click()
+            expect(page.get_by_role("region", name="The secret of deploy")).to_be_visible()
     elif what == "once":
         page.get_by_role("button", name="New credential").click()
         page.get_by_label("Name").fill("web")

@@ -27,13 +27,14 @@ export function CopyButton({ text, label = "Copy", className = "btn", onCopied }
   return html`<button type="button" class=${className} onClick=${go}><${Icon} name=${copied ? "check" : "copy"} />${copied ? "Copied" : label}</button>`;
 }
 
-export function CopyIcon({ text, label }) {
+export function CopyIcon({ text, label, onCopied }) {
   const [copied, run] = useCopied();
+  const go = async () => (await run(text)) && onCopied?.();
   return html`<button type="button" class=${copied ? "icon-btn copied" : "icon-btn"} aria-label=${copied ? "Copied" : label} title=${label}
-    onClick=${() => run(text)}><${Icon} name=${copied ? "check" : "copy"} /></button>`;
+    onClick=${go}><${Icon} name=${copied ? "check" : "copy"} /></button>`;
 }
 
 /** Code with a copy button; scrolls sideways, so it can take the focus. */
-export function Code({ text, label = "Copy this" }) {
-  return html`<div class="code"><pre tabindex="0" role="group" aria-label=${label}><code>${text}</code></pre><${CopyIcon} text=${text} label=${label} /></div>`;
+export function Code({ text, label = "Copy this", onCopied }) {
+  return html`<div class="code"><pre tabindex="0" role="group" aria-label=${label}><code>${text}</code></pre><${CopyIcon} text=${text} label=${label} onCopied=${onCopied} /></div>`;
 }

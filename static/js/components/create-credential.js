@@ -4,6 +4,7 @@ import { post, url } from "../lib/http.js";
 import { keepCreated } from "../state/created.js";
 import { Dialog } from "./dialog.js";
 import { Area, Choices, FormError, Input, Select, SubmitButton, useSubmit } from "./form.js";
+import { DEFAULT_LIFETIME, Lifetime, secondsOf } from "./lifetime.js";
 
 const PRESETS = [
   ["full", "Full", "Publish and subscribe to every subject"],
@@ -11,8 +12,6 @@ const PRESETS = [
   ["subscribe", "Subscribe only", "Reads; can't publish anything"],
   ["custom", "Custom", "Lists of subjects to allow and to deny"],
 ];
-const DAY_S = 86_400;
-const LIFETIMES = [["3600", "1 hour"], [`${DAY_S}`, "1 day"], [`${30 * DAY_S}`, "30 days"], [`${90 * DAY_S}`, "90 days"], [`${365 * DAY_S}`, "1 year"], ["", "Never expires"]];
 const NOTHING = { allow: [], deny: [] };
 
 const LISTENERS = [["", "NATS and WebSocket"], ["STANDARD", "NATS only"], ["WEBSOCKET", "WebSocket only"]];
@@ -48,12 +47,12 @@ function WhereFrom({ place, setPlace, form }) {
 export function CreateCredential({ namespace, close, done }) {
   const [name, setName] = useState("");
   const [preset, setPreset] = useState("full");
-  const [lifetime, setLifetime] = useState(`${90 * DAY_S}`);
+  const [lifetime, setLifetime] = useState(DEFAULT_LIFETIME);
   const [custom, setCustom] = useState({ pubAllow: "", pubDeny: "", subAllow: "", subDeny: "" });
   const [place, setPlace] = useState({ type: "", networks: "" });
   const form = useSubmit(async () => {
     const permissions = permissionsOf(preset, custom);
-    const body = { name: name.trim(), expires_in_s: lifetime ? Number(lifetime) : null, ...(permissions && { permissions }) };
+    const body = { name: name.trim(), expires_in_s: secondsOf(lifetime), ...(permissions && { permissions }) };
     if (place.type) body.connection_types = [place.type];
     if (lines(place.networks).length) body.source_networks = lines(place.networks);
     keepCreated(namespace.id, await post(url`/api/namespaces/${namespace.id}/credentials`, body));
@@ -66,7 +65,7 @@ export function CreateCredential({ namespace, close, done }) {
       placeholder="checkout-api" value=${name} onValue=${setName} />
     <${Choices} label="May" name="preset" value=${preset} onValue=${setPreset} options=${PRESETS} />
     ${preset === "custom" && html`<${Custom} custom=${custom} setCustom=${setCustom} wrong=${wrongPermissions} />`}
-    <${Select} label="Lifetime" hint="An expired credential is refused, and its live connections are closed." wrong=${form.fields.expires_in_s} value=${lifetime} onValue=${setLifetime} options=${LIFETIMES} />
+    <${Lifetime} hint="An expired credential is refused, and its live connections are closed." wrong=${form.fields.expires_in_s} value=${lifetime} onValue=${setLifetime} />
     <${WhereFrom} place=${place} setPlace=${setPlace} form=${form} />
     <${FormError} form=${form} shown=${["name", "expires_in_s", "connection_types", "source_networks"]} />
     <div class="actions"><button type="button" class="btn" onClick=${close} disabled=${form.busy}>Cancel</button><${SubmitButton} form=${form}>Create credential<//></div>

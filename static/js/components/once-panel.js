@@ -1,7 +1,8 @@
 // The panel that shows a new credential's file once, how to use it, and whether it works.
-import { html, useEffect, useState } from "../lib/preact.js";
+import { html, useState } from "../lib/preact.js";
 import { ago } from "../lib/format.js";
 import { download } from "../lib/files.js";
+import { useLeaveWarning } from "../lib/leaving.js";
 import { useNow } from "../lib/resource.js";
 import { LANGUAGES, contextName } from "../lib/snippets.js";
 import { markSaved } from "../state/created.js";
@@ -30,16 +31,6 @@ function Snippets({ once, namespace }) {
   return html`<div class="seg" role="group" aria-label="Language">${LANGUAGES.map(([name], i) => html`
       <button type="button" key=${name} aria-pressed=${i === at ? "true" : "false"} onClick=${() => setAt(i)}>${name}</button>`)}</div>
     <${Code} text=${LANGUAGES[at][1](values)} label="Copy the code" />`;
-}
-
-/** The file is lost with the page: the browser asks before it lets the person leave. */
-function useLeaveWarning(needed) {
-  useEffect(() => {
-    if (!needed) return undefined;
-    const warn = (event) => event.preventDefault();
-    addEventListener("beforeunload", warn);
-    return () => removeEventListener("beforeunload", warn);
-  }, [needed]);
 }
 
 export function OncePanel({ once, namespace, close }) {

@@ -60,5 +60,18 @@ export function natsPub({ subject, reply, headers, payload }) {
   return [...words, shellWord(subject), payload ? shellWord(payload) : "''"].join(" ");
 }
 
+/** What Scaleway's CLI, SDKs and Terraform provider read, as `manage.py api_key create` prints it; `made` is the API's answer. */
+export function environmentOf(made) {
+  const values = {
+    SCW_API_URL: made.api_url,
+    SCW_ACCESS_KEY: made.api_key.access_key,
+    SCW_SECRET_KEY: made.secret_key,
+    SCW_DEFAULT_PROJECT_ID: made.api_key.project_id,
+    SCW_DEFAULT_ORGANIZATION_ID: made.organization_id,
+    SCW_DEFAULT_REGION: made.region,
+  };
+  return Object.entries(values).map(([name, value]) => `export ${name}=${shellWord(value)}`).join("\n");
+}
+
 /** What a context may be called: natscli takes no path characters or spaces. */
 export const contextName = (namespace) => namespace.replace(/[^\w.-]+/g, "-");

@@ -3,6 +3,7 @@ import { html, useState } from "../lib/preact.js";
 import { post } from "../lib/http.js";
 import { loadSession, session, signOut, user } from "../state/session.js";
 import { FormError, Input, SubmitButton, useSubmit } from "../components/form.js";
+import { Running } from "../components/running.js";
 import { Note } from "../components/states.js";
 import { toast } from "../components/toast.js";
 
@@ -32,7 +33,7 @@ function Password() {
 export function AccountPage() {
   return html`<div class="body narrow-body"><div class="head"><h1>Account</h1></div>
     <section class="card"><header><h2>You</h2></header><div class="inside"><dl class="kv"><dt>E-mail</dt><dd>${user.value.email}</dd>
-      ${user.value.name && html`<dt>Name</dt><dd>${user.value.name}</dd>`}<dt>Wireroom</dt><dd class="num">${session.value.version}</dd></dl>
+      ${user.value.name && html`<dt>Name</dt><dd>${user.value.name}</dd>`}<dt>Wireroom</dt><dd class="num">${session.value.version}</dd><${Running} /></dl>
       <div><button type="button" class="btn" onClick=${() => signOut().catch((error) => toast(error.message, { bad: true }))}>Sign out</button></div></div></section>
     <${Password} /></div>`;
 }

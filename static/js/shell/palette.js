@@ -6,7 +6,7 @@ import { projects, signOut } from "../state/session.js";
 import { namespaceOf, namespaces } from "../state/namespaces.js";
 import { Dialog } from "../components/dialog.js";
 import { Icon } from "../components/icons.js";
-import { NAMESPACE_PAGES, membersPath, namespacePath } from "./places.js";
+import { API_DOCS, NAMESPACE_PAGES, membersPath, namespacePath } from "./places.js";
 
 function entries() {
   const current = namespaceOf(route.value.params.id);
@@ -19,6 +19,9 @@ function entries() {
     { words: "All namespaces", where: "Console", icon: "namespaces", run: () => go("/") },
     ...projects.value.map((p) => ({ words: `Members of ${p.name}`, where: "Console", icon: "members", run: () => go(membersPath(p.id)) })),
     { words: "Account", where: "Console", icon: "account", run: () => go("/account") },
+    { words: "API keys", where: "Console", icon: "credentials", run: () => go("/api-keys") },
+    { words: "New API key", where: "Console", icon: "plus", run: () => go("/api-keys?new=1") },
+    { words: "API reference", where: "Console", icon: "info", run: () => window.open(API_DOCS, "_blank") },
     { words: "Light theme", where: "Theme", icon: "sun", run: () => chooseTheme("light") },
     { words: "Dark theme", where: "Theme", icon: "moon", run: () => chooseTheme("dark") },
     { words: "Theme as the system", where: "Theme", icon: "system", run: () => chooseTheme("system") },

@@ -20,4 +20,6 @@ export const pageAt = (path) => NAMESPACE_PAGES.find(([name]) => name === path.s
 export const streamPath = (id, stream) => url`/namespaces/${id}/streams/${stream}`;
 export const bucketPath = (id, bucket) => url`/namespaces/${id}/kv/${bucket}`;
 export const namespacePath = (id, page = "overview") => url`/namespaces/${id}/${page}`;
+/** Of the API; not a page of this program: a link to it needs a target. */
+export const API_DOCS = "/api/docs";
 export const membersPath = (projectId) => url`/projects/${projectId}/members`;

@@ -9,7 +9,7 @@ import { namespaceOf, namespaces } from "../state/namespaces.js";
 import { Icon, Mark } from "../components/icons.js";
 import { Menu } from "../components/menu.js";
 import { toast } from "../components/toast.js";
-import { NAMESPACE_PAGES, membersPath, namespacePath, pageAt } from "./places.js";
+import { API_DOCS, NAMESPACE_PAGES, membersPath, namespacePath, pageAt } from "./places.js";
 
 const THEME_WORDS = { system: ["As the system", "system"], light: ["Light", "sun"], dark: ["Dark", "moon"] };
 
@@ -46,7 +46,9 @@ function HomeNav() {
   return html`<nav class="nav" aria-label="Console"><${NavLink} href="/" icon="namespaces" words="Namespaces" count=${namespaces.value?.length} />
     <h2>People</h2>${projects.value.map((p) => html`<${NavLink} key=${p.id} href=${membersPath(p.id)} icon="members"
       words=${projects.value.length > 1 ? `${p.name} members` : "Members"} />`)}
-    <${NavLink} href="/account" icon="account" words="Account" /></nav>`;
+    <${NavLink} href="/account" icon="account" words="Account" />
+    <h2>Programs</h2><${NavLink} href="/api-keys" icon="credentials" words="API keys" />
+    <a href=${API_DOCS} target="_blank"><${Icon} name="info" />API reference</a></nav>`;
 }
 
 async function leave() {
@@ -63,6 +65,8 @@ function Me() {
   return html`<div class="me"><div class="grow"><${Menu} label="You" placement="up" button=${button}>${(close) => html`
     <div class="menu-title clip">${user.value.email}</div>
     <a role="menuitem" href="/account" onClick=${close}><${Icon} name="account" />Account</a>
+    <a role="menuitem" href="/api-keys" onClick=${close}><${Icon} name="credentials" />API keys</a>
+    <a role="menuitem" href=${API_DOCS} target="_blank" onClick=${close}><${Icon} name="info" />API reference</a>
     <hr /><div class="menu-title">Theme</div>
     ${THEMES.map((name) => html`<button type="button" key=${name} role="menuitemradio" aria-checked=${theme.value === name} onClick=${() => chooseTheme(name)}>
       <${Icon} name=${THEME_WORDS[name][1]} /><span class="grow">${THEME_WORDS[name][0]}</span>${theme.value === name && html`<${Icon} name="check" />`}</button>`)}

@@ -1,14 +1,15 @@
 // The bar above a page: where one is, the palette, whether the broker runs and how fast.
 import { html } from "../lib/preact.js";
-import { brokerRate, brokerUp, controlState, servers } from "../lib/control.js";
+import { brokerRate, brokerUp, controlState } from "../lib/control.js";
 import { rate } from "../lib/format.js";
 import { route } from "../lib/router.js";
 import { projects } from "../state/session.js";
 import { namespaceOf } from "../state/namespaces.js";
 import { Icon } from "../components/icons.js";
+import { runningText } from "../components/running.js";
 import { namespacePath, pageAt } from "./places.js";
 
-const TITLES = { "/": "Namespaces", "/account": "Account" };
+const TITLES = { "/": "Namespaces", "/account": "Account", "/api-keys": "API keys" };
 
 /** [[words, href or null], …]: the way to the current page. */
 export function crumbs() {
@@ -29,8 +30,7 @@ function BrokerDot() {
   if (controlState.value === "waiting") return html`<span class="broker unknown" title="The live connection to the console is lost">Reconnecting…</span>`;
   if (brokerUp.value === null) return html`<span class="broker unknown">Broker</span>`;
   if (!brokerUp.value) return html`<span class="broker down" title="No broker has reported within six seconds">Broker away</span>`;
-  const running = (servers.value || []).map((one) => `${one.server_name || one.server_id} ${one.version}${one.build ? `, ${one.build} build` : ""}`).join("; ");
-  return html`<span class="broker" title=${`Messages a second that clients publish, over all namespaces. Running: ${running}`}><span class="words">Broker</span>
+  return html`<span class="broker" title=${`Messages a second that clients publish, over all namespaces. Running: ${runningText()}`}><span class="words">Broker</span>
     ${brokerRate.value !== null && html`<span class="num">${rate(brokerRate.value)} msg/s</span>`}</span>`;
 }
 
