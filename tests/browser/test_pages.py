@@ -162,6 +162,20 @@ def test_nothing_sticks_out_sideways(page: Page, fake: Fake, path: str, width: i
     )
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("what", ["once", "key"])
+def test_long_lines_stay_inside_what_is_shown_once(
+    page: Page, fake: Fake, what: str, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(fake.path("credentials") if what == "once" else f"{fake.url}/api-keys")
+    open_it(page, fake, what)
+    if what == "once":
+        page.get_by_role("button", name="JavaScript").click()
+    overhang = "(card) => card.scrollWidth - card.clientWidth"
+    assert page.locator(".once").evaluate(overhang) <= 0
+
+
 def test_keyboard_alone_reaches_a_new_namespace(page: Page, fake: Fake) -> None:
     fake.steer(namespaces=[])
     page.goto(fake.url)

@@ -22,7 +22,7 @@ const projectOf = (key) => projects.value.find((p) => p.id === key.project_id)?.
 function Expiry({ expires, now }) {
   if (expires === null) return html`<span class="dim">never</span>`;
   if (expires <= now) return html`<span class="tag bad" title=${exact(expires)}>Expired ${ago(expires, now)}</span>`;
-  return html`<span class=${expires - now < SOON_MS ? "tag warn" : ""} title=${exact(expires)}>${until(expires, now)}</span>`;
+  return html`<span class=${expires - now < SOON_MS ? "tag warn" : "nowrap"} title=${exact(expires)}>${until(expires, now)}</span>`;
 }
 
 function Row({ one, now, revoke }) {
@@ -32,7 +32,7 @@ function Row({ one, now, revoke }) {
     <td><b title=${`created ${made}`}>${one.description || html`<span class="dim">no description</span>`}</b><small class="mono">${one.access_key}</small></td>
     <td data-label="Project">${projectOf(one)}</td>
     <td data-label="Expires"><${Expiry} expires=${toMs(one.expires_at)} now=${now} /></td>
-    <td data-label="Last used">${used === null ? html`<span class="dim">never</span>` : html`<span title=${`${exact(used)}, to the minute`}>${ago(used, now)}</span>`}</td>
+    <td data-label="Last used">${used === null ? html`<span class="dim">never</span>` : html`<span class="nowrap" title=${`${exact(used)}, to the minute`}>${ago(used, now)}</span>`}</td>
     <td class="act"><button type="button" class="btn small quiet danger-quiet" aria-label=${`Revoke ${nameOf(one)}`} onClick=${() => revoke(one)}>Revoke</button></td></tr>`;
 }
 
