@@ -35,6 +35,9 @@ def test_a_secret_is_not_lost_by_a_slip_and_not_shown_again(page: Page, fake: Fa
     settle(page, "API keys")
     panel = create(page, "deploy")
     assert exported(panel)["SCW_SECRET_KEY"] == SECRET
+    page.get_by_role("button", name="New API key").click()
+    expect(page.get_by_role("dialog")).to_contain_text("The secret key of deploy isn't saved yet.")
+    page.keyboard.press("Escape")
     page.get_by_role("navigation").get_by_role("link", name="Account").click()
     page.go_back()
     panel.get_by_role("button", name="Close").click()

@@ -259,6 +259,9 @@ def test_an_unsaved_file_is_not_lost_by_a_slip(page: Page, fake: Fake) -> None:
     settle(page, "Credentials")
     open_it(page, fake, "once")
     panel = page.get_by_role("region", name="The file of web")
+    page.get_by_role("button", name="New credential").click()
+    expect(page.get_by_role("dialog")).to_contain_text("The file of web isn't saved yet.")
+    page.keyboard.press("Escape")
     panel.get_by_role("button", name="Close").click()
     page.get_by_role("button", name="Cancel").click()
     with page.expect_download() as download:

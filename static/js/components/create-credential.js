@@ -1,10 +1,11 @@
 // The dialog that creates a credential: name, permissions, lifetime.
 import { html, useState } from "../lib/preact.js";
 import { post, url } from "../lib/http.js";
-import { keepCreated } from "../state/created.js";
+import { keepCreated, unsavedFile } from "../state/created.js";
 import { Dialog } from "./dialog.js";
 import { Area, Choices, FormError, Input, Select, SubmitButton, useSubmit } from "./form.js";
 import { DEFAULT_LIFETIME, Lifetime, secondsOf } from "./lifetime.js";
+import { Unsaved } from "./unsaved.js";
 
 const PRESETS = [
   ["full", "Full", "Publish and subscribe to every subject"],
@@ -61,6 +62,7 @@ export function CreateCredential({ namespace, close, done }) {
   });
   const wrongPermissions = Object.entries(form.fields).find(([field]) => field.startsWith("permissions"))?.[1];
   return html`<${Dialog} title="New credential" onClose=${() => !form.busy && close()}><form class="form" onSubmit=${form.submit}>
+    <${Unsaved} what=${unsavedFile()} />
     <${Input} label="Name" hint="What uses it: a program, a person, a machine" wrong=${form.fields.name} required maxlength="64" autofocus autocomplete="off" spellcheck=${false}
       placeholder="checkout-api" value=${name} onValue=${setName} />
     <${Choices} label="May" name="preset" value=${preset} onValue=${setPreset} options=${PRESETS} />

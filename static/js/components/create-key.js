@@ -1,11 +1,12 @@
 // The dialog that creates an API key: description, default project, lifetime.
 import { html, useState } from "../lib/preact.js";
 import { post } from "../lib/http.js";
-import { keepKey } from "../state/created-key.js";
+import { keepKey, unsavedSecret } from "../state/created-key.js";
 import { projects } from "../state/session.js";
 import { Dialog } from "./dialog.js";
 import { FormError, Input, Select, SubmitButton, useSubmit } from "./form.js";
 import { DEFAULT_LIFETIME, Lifetime, secondsOf } from "./lifetime.js";
+import { Unsaved } from "./unsaved.js";
 
 export function CreateKey({ close, done }) {
   const [description, setDescription] = useState("");
@@ -17,6 +18,7 @@ export function CreateKey({ close, done }) {
     done();
   });
   return html`<${Dialog} title="New API key" onClose=${() => !form.busy && close()}><form class="form" onSubmit=${form.submit}>
+    <${Unsaved} what=${unsavedSecret()} />
     <p>A program with this key may do whatever you may, in all of your projects.</p>
     <${Input} label="Description" hint="What uses it" wrong=${form.fields.description} maxlength="200" autofocus autocomplete="off" placeholder="Terraform in CI" value=${description} onValue=${setDescription} />
     ${project && html`<${Select} label="Default project" hint="Where a request that names no project works" wrong=${form.fields.project_id} value=${project} onValue=${setProject} options=${projects.value.map((p) => [p.id, p.name])} />`}

@@ -8,6 +8,13 @@ export function keepKey(answer) {
   createdKey.value = { ...answer, saved: false };
 }
 
+/** The secret that would be lost with the next one, in words; null = none. */
+export function unsavedSecret() {
+  if (!createdKey.value || createdKey.value.saved) return null;
+  const { description, access_key: accessKey } = createdKey.value.api_key;
+  return `The secret key of ${description || accessKey}`;
+}
+
 export function markKeySaved() {
   if (createdKey.value) createdKey.value = { ...createdKey.value, saved: true };
 }

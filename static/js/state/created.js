@@ -9,6 +9,9 @@ export function keepCreated(namespaceId, answer) {
   created.value = { namespaceId, credential: answer.credential, creds: answer.creds, fileName: answer.file_name, saved: false, proof: null };
 }
 
+/** The file that would be lost with the next one, in words; null = none. */
+export const unsavedFile = () => (created.value && !created.value.saved ? `The file of ${created.value.credential.name}` : null);
+
 export function markSaved() {
   if (created.value) created.value = { ...created.value, saved: true };
 }
