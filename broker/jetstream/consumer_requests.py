@@ -95,11 +95,15 @@ def _check_types(fields: dict[str, Any]) -> None:
             fields.pop(name, None)
         elif not isinstance(value, int) or isinstance(value, bool) or abs(value) > _NS_MAX:
             raise BadRequest(f"json: {name} must be an integer")
-    for name in ("group", "id"):
-        if not isinstance(fields.setdefault(name, ""), str):
-            raise BadRequest(f"json: {name} must be a string")
-    if not isinstance(fields.setdefault("no_wait", False), bool):
-        raise BadRequest("json: no_wait must be a boolean")
+    for name, kind, word in (
+        ("group", str, "string"),
+        ("id", str, "string"),
+        ("no_wait", bool, "boolean"),
+    ):
+        if fields.get(name) is None:
+            fields[name] = kind()
+        elif not isinstance(fields[name], kind):
+            raise BadRequest(f"json: {name} must be a {word}")
 
 
 def status(code: int, text: str, lines: bytes = b"") -> bytes:
