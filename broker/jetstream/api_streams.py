@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from broker.jetstream import creation, errors, json_form, stream_info, stream_rules, trim, versions
 from broker.jetstream.api import PAGED, Operation, Request
+from broker.jetstream.consumer_rules import check_new_limits
 from broker.jetstream.stream import Stream
 from broker.jetstream.stream_config import StreamConfigRequest
 from broker.jetstream.subjects import collide
@@ -77,6 +78,9 @@ def _update(request: Request) -> None:
     stream = request.stream()
     config = stream_rules.checked_update(
         stream.config, asked.config(), asked.pedantic, limits, account.config_of
+    )
+    check_new_limits(
+        stream.config.consumer_limits, config.consumer_limits, stream.consumers.configs()
     )
     others = (each.config for each in account.streams.values())
     if stream_rules.overlaps_others(config, others):

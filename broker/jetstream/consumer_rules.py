@@ -13,7 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from broker.jetstream import errors, subjects, times
 from broker.jetstream.consumer_config import ConsumerConfig, CreateConsumerRequest
 from broker.jetstream.limits import ConfigLimits
-from broker.jetstream.stream_config import DESCRIPTION_MAX, METADATA_MAX, StreamConfig
+from broker.jetstream.stream_config import (
+    DESCRIPTION_MAX,
+    METADATA_MAX,
+    StreamConfig,
+    StreamConsumerLimits,
+)
 from broker.jetstream.stream_rules import metadata_bytes, refused
 
 NAME_MAX = 255
@@ -224,6 +229,24 @@ def _check_limits(config: ConsumerConfig, stream: StreamConfig, limits: ConfigLi
     threshold = stream.consumer_limits.inactive_threshold
     if 0 < threshold < config.inactive_threshold:
         raise errors.CONSUMER_INACTIVE_THRESHOLD_EXCESS(limit=times.duration_text(threshold))
+
+
+def check_new_limits(
+    old: StreamConsumerLimits,
+    new: StreamConsumerLimits,
+    consumers: Iterable[tuple[str, ConsumerConfig]],
+) -> None:
+    """Whether consumers that are there keep to the limits that their stream is to set."""
+    if new == old:
+        return
+    beyond = [
+        name
+        for name, config in consumers
+        if 0 < new.inactive_threshold < config.inactive_threshold
+        or 0 < new.max_ack_pending < config.max_ack_pending
+    ]
+    if beyond:
+        raise errors.STREAM_UPDATE(err=f"change to limits violates consumers: {', '.join(beyond)}")
 
 
 def _check_direct(config: ConsumerConfig) -> None:

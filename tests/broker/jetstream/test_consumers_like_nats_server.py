@@ -114,6 +114,9 @@ async def _pulling(s: Side) -> None:
     ):  # fmt: skip
         await s.publish("l.z")
         await s.pull("L", body)
+    await s.pull(
+        "L", dict.fromkeys(("group", "id", "no_wait", "priority", "expires"), None) | {"batch": 1}
+    )
     await s.pull("L", {"batch": 3, "expires": _SECOND, "idle_heartbeat": _SECOND // 3}, count=3)
     await s.pull("L", {"batch": 1}, Required_Api_Level="9")
     await s.pull("L", {"batch": 1}, count=0, name="NONE")
@@ -471,6 +474,14 @@ async def _limits_of_the_stream(s: Side) -> None:
     await s.consumer("LS", max_ack_pending=6)
     await s.consumer("LS")
     await s.consumer("LS", "D")
+    await s.stream("LU")
+    await s.consumer("LU", max_ack_pending=10, inactive_threshold=60 * _SECOND)
+    for limits in (
+        {"max_ack_pending": 9}, {"inactive_threshold": 59 * _SECOND},
+        {"max_ack_pending": 10, "inactive_threshold": 60 * _SECOND}, {"max_ack_pending": 10}, {},
+    ):  # fmt: skip
+        config = {"name": "LU", "subjects": ["lu.>"], "consumer_limits": limits}
+        await s.api("STREAM.UPDATE.LU", config)
 
 
 @pytest.fixture(scope="module")
