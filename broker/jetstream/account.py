@@ -35,6 +35,7 @@ class JetStreamAccount:
         self.api_total = self.api_errors = self.api_pending = 0
         self.memory_bytes = self.store_bytes = 0
         self.directory = f"{engine.environment.directory}/{catalog.directory_name(core.name)}"
+        self.home = catalog.AccountDirectory(engine.environment.disk, self.directory, core.name)
         #: Directories of streams that can't be opened, and why.
         self.unreadable: dict[str, str] = {}
         self.closed = False

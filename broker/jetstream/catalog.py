@@ -9,13 +9,15 @@ A meta file is replaced as a whole: a crash leaves the old one or the new one. I
 
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
+from threading import Lock
 from typing import Any, Final
 
 from broker.storage.disk import Disk, write_atomically
 
 META: Final = "meta.json"
+STREAMS: Final = "streams"
 #: What a directory that is being removed ends with; found at the start, it goes.
 REMOVED: Final = ".removed"
 _PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_$=")
@@ -67,6 +69,25 @@ class MetaJob:
     def run(self) -> None:
         make_directory(self.disk, self.directory)
         write_meta(self.disk, self.directory, self.content, self.name)
+
+
+@dataclass(slots=True)
+class AccountDirectory:
+    """Of one account. Its first streams may be made at the same time, each in a thread of its own: one of them makes
+    the directory, the others wait until it is durable."""
+
+    disk: Disk
+    path: str
+    #: Of the account.
+    name: str
+    _making: Lock = field(default_factory=Lock)
+
+    def make(self) -> None:
+        with self._making:
+            if META in self.disk.names(self.path):
+                return
+            make_directory(self.disk, f"{self.path}/{STREAMS}")
+            write_meta(self.disk, self.path, {"name": self.name})
 
 
 @dataclass(slots=True)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("broker")
 
-STREAMS: Final = "streams"
 MESSAGES: Final = "messages"
 #: Makes the directory of each creation its own, so that a stream never meets the files of its predecessor.
 _MARK_LETTERS: Final = 8
@@ -30,19 +29,15 @@ class _Begin:
     """Describes the stream on disk, and its account when this is the first one."""
 
     disk: Disk
-    account: "JetStreamAccount"
+    home: catalog.AccountDirectory
     directory: str
     content: dict[str, Any]
 
     def run(self) -> None:
-        account, disk = self.account, self.disk
-        parent = f"{account.directory}/{STREAMS}"
-        if catalog.META not in disk.names(account.directory):
-            catalog.make_directory(disk, parent)
-            catalog.MetaJob(disk, account.directory, {"name": account.name}).run()
-        disk.make_dir(f"{self.directory}/{MESSAGES}")
-        catalog.write_meta(disk, self.directory, self.content)
-        disk.sync_dir(parent)
+        self.home.make()
+        self.disk.make_dir(f"{self.directory}/{MESSAGES}")
+        catalog.write_meta(self.disk, self.directory, self.content)
+        self.disk.sync_dir(f"{self.home.path}/{catalog.STREAMS}")
 
 
 def limits_of(account: "JetStreamAccount") -> ConfigLimits:
@@ -125,14 +120,14 @@ def add(
         store = MemoryStore()
     else:
         name = catalog.directory_name(config.name)
-        directory = f"{account.directory}/{STREAMS}/{name}.{engine.unique(_MARK_LETTERS)}"
+        directory = f"{account.directory}/{catalog.STREAMS}/{name}.{engine.unique(_MARK_LETTERS)}"
         disk = engine.environment.disk
         store = FileStore(disk, f"{directory}/{MESSAGES}", engine.random_bytes)
     stream = Stream(account, config, created_ns, store, directory)
     stream.restoring = restoring
     account.streams[config.name] = stream
     if directory:
-        job = _Begin(stream.disk, account, directory, stream.metadata())
+        job = _Begin(stream.disk, account.home, directory, stream.metadata())
         stream.run(job, _report(stream))
     if restoring:
         return stream

@@ -5,7 +5,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from broker.jetstream import catalog, json_form
-from broker.jetstream.creation import MESSAGES, STREAMS
+from broker.jetstream.creation import MESSAGES
 from broker.jetstream.errors import ApiError
 from broker.jetstream.publish import fields_of
 from broker.jetstream.stream import Stream
@@ -21,7 +21,7 @@ log = logging.getLogger("broker")
 def open_streams(account: "JetStreamAccount") -> None:
     """Blocks. A stream that can't be opened is kept on disk as it is, and named in ``account.unreadable``."""
     disk = account.engine.environment.disk
-    root = f"{account.directory}/{STREAMS}"
+    root = f"{account.directory}/{catalog.STREAMS}"
     opened: list[Stream] = []
     for name in disk.names(root):
         directory = f"{root}/{name}"
