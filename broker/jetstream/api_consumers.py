@@ -202,7 +202,8 @@ def _consumer(request: Request) -> Consumer:
 
 
 def _info(request: Request) -> None:
-    request.respond(info(_consumer(request)))
+    consumer = _consumer(request)
+    consumer.stream.when_settled(lambda _error: request.respond(info(consumer)))
 
 
 def _offset(request: Request) -> int:
@@ -227,14 +228,17 @@ def _names(request: Request) -> None:
 
 def _list(request: Request) -> None:
     offset = _offset(request)
-    consumers = request.stream().consumers.public()
-    offset = min(offset, len(consumers))
-    page = [
-        info(consumer, listed=True) for consumer in islice(consumers, offset, offset + _LIST_PAGE)
-    ]
-    request.respond(
-        {"total": len(consumers), "offset": offset, "limit": _LIST_PAGE, "consumers": page}
-    )
+    stream = request.stream()
+
+    def answer(_error: str) -> None:
+        consumers = stream.consumers.public()
+        start = min(offset, len(consumers))
+        page = [info(each, listed=True) for each in islice(consumers, start, start + _LIST_PAGE)]
+        request.respond(
+            {"total": len(consumers), "offset": start, "limit": _LIST_PAGE, "consumers": page}
+        )
+
+    stream.when_settled(answer)
 
 
 # Change ----------------------------------------------------------------------------------------------
