@@ -273,3 +273,16 @@ def test_whoever_waits_is_told_of_the_shutdown() -> None:
     world.engine.stop()
     assert inbox.statuses == [b"NATS/1.0 409 Server Shutdown"]
     assert b"Nats-Pending-Messages: 3" in inbox.messages[0].header
+
+
+def test_info_counts_what_was_published_before_it_was_asked_for() -> None:
+    """The publish is staged when the question comes; nothing was committed in between."""
+    world = World()
+    published(world, 1)
+    consumer(world)
+    world.send("s.0", b"more")
+    reply = world.send("$JS.API.CONSUMER.INFO.S.C")
+    listed = world.send("$JS.API.CONSUMER.LIST.S")
+    world.settle()
+    assert world.answer(reply)["num_pending"] == 2
+    assert world.answer(listed)["consumers"][0]["num_pending"] == 2

@@ -215,6 +215,9 @@ async def test_a_gap_of_any_size_costs_nothing(same: Same) -> None:
         await party.publish("s.a", b"x", Nats_TTL="1h")
         await party.sequence("M", 10**15)
         await party.heard(sub, 2)
+        await party.api(
+            "STREAM.DELETE.M"
+        )  # a mirror may answer for its origin, whichever comes first
         await party.ask("$JS.API.DIRECT.GET.S", {"seq": 1, "batch": 5})
 
     await same(steps)
