@@ -8,4 +8,4 @@ def rfc3339(at: datetime | float | None) -> str | None:
     if at is None:
         return None
     moment = datetime.fromtimestamp(at, UTC) if isinstance(at, (int, float)) else at.astimezone(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

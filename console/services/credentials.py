@@ -128,6 +128,8 @@ def revoke_issued_before(
             "before", "This is in the future: what isn't issued can't be revoked."
         )
     until = int(before.timestamp())
+    if until < 0:
+        raise InvalidArgument("before", "Nothing was issued before 1970.")
     with transaction.atomic():
         locked = lock(namespace.pk)
         rows = locked.credentials.filter(revoked_at=None, issued_at__lte=until)
