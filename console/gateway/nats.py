@@ -69,7 +69,7 @@ class NoResponders(Exception):
 
 def publish(identity: Identity, message: Message) -> None:
     """Returns once the broker has taken the message. Raises BrokerUnavailable, BrokerRefused."""
-    _run(identity, lambda link: _publish(link, message), FLUSH_TIMEOUT_S)
+    _run(identity, lambda link: _publish(link, message), 2 * FLUSH_TIMEOUT_S)
 
 
 def request(identity: Identity, message: Message, timeout_s: float) -> Message:
@@ -119,8 +119,10 @@ async def _publish(link: _Link, message: Message) -> None:
     await link.client.publish(
         message.subject, message.payload, message.reply, headers=_headers(message)
     )
-    # The answer to our PING stands behind whatever the broker has to say about the message.
-    await link.client.flush(FLUSH_TIMEOUT_S)  # type: ignore[arg-type]
+    # The answer to our PING stands behind whatever the broker has to say about the message. Twice, because nats-py
+    # writes a PING at once and what was published before it a turn later.
+    for _ in range(2):
+        await link.client.flush(FLUSH_TIMEOUT_S)  # type: ignore[arg-type]
     if link.errors:
         raise BrokerRefused(link.errors.pop())
 
