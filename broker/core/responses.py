@@ -104,6 +104,13 @@ class Responses:
             self._watch(response.export, response.threshold_s)
         return response
 
+    def asked_with(self, reply: bytes) -> bytes:
+        """The reply subject that the first asker gave, where ``reply`` took its place on the way."""
+        owner: Responses = self
+        while (response := owner._expected.get(reply)) is not None:
+            reply, owner = response.reply, response.asker.responses
+        return reply
+
     def drop(self, response: Response) -> None:
         """Idempotent."""
         if self._expected.pop(response.subject, None) is not None:

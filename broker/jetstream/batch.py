@@ -19,6 +19,7 @@ from broker.jetstream.publish import (
     ID,
     SEQUENCE,
     Draft,
+    Stored,
     expected_number,
     expected_stream,
     reserved,
@@ -107,7 +108,13 @@ class Batches(Feature):
         """Whether a whole batch can be stored; completes its drafts. Raises ApiError."""
         judge = Judge(self.stream)
         for draft in drafts:
-            judge.check(draft)
+            if _LAST_ID in draft.fields:
+                header = _LAST_ID.decode()
+                raise errors.ATOMIC_PUBLISH_UNSUPPORTED_HEADER_BATCH(header=header)
+            try:
+                judge.check(draft)
+            except Stored as error:
+                raise errors.ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE() from error
 
     def _begin(self, batch_id: bytes, number: int, size: int) -> _Open:
         if number != 1:
@@ -183,10 +190,8 @@ class Judge:
         self._totals: counters.Totals = {}
 
     def check(self, draft: Draft) -> None:
-        """Raises ApiError; completes the draft."""
-        stream, fields = self._stream, draft.fields
-        if _LAST_ID in fields:
-            raise errors.ATOMIC_PUBLISH_UNSUPPORTED_HEADER_BATCH(header=_LAST_ID.decode())
+        """Raises ApiError, Stored; completes the draft."""
+        stream = self._stream
         counters.check(stream, draft)
         expected_stream(stream, draft)
         ttl.check(stream, draft)
@@ -206,9 +211,9 @@ class Judge:
         msg_id = draft.fields.get(b"Nats-Msg-Id", b"")
         if not msg_id:
             return
-        now_ns = self._stream.engine.now_ns()
-        if msg_id in self._ids or self._stream.duplicates.find(msg_id, now_ns):
-            raise errors.ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE()
+        seq = self._stream.duplicates.find(msg_id, self._stream.engine.now_ns())
+        if seq or msg_id in self._ids:
+            raise Stored(seq)
         self._ids.add(msg_id)
         draft.msg_id = msg_id
 

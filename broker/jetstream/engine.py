@@ -69,6 +69,8 @@ class JetStream:
         self.memory_bytes = self.store_bytes = 0
         #: Atomic batches that aren't committed yet.
         self.open_batches = 0
+        #: Fast batches that go on.
+        self.open_fast_batches = 0
         self.closed = False
         #: Told the account whose directory was found at the start; its claims may still have to be read.
         self.find_account: Callable[[str], Account | None] = server.accounts.get

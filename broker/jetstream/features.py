@@ -4,6 +4,7 @@ from typing import Final
 
 from broker.jetstream.batch import Batches
 from broker.jetstream.direct import DirectGet, MirrorDirectGet
+from broker.jetstream.fast_batch import FastBatches
 from broker.jetstream.feature import Feature
 from broker.jetstream.mirror import Mirror
 from broker.jetstream.republish import Republish
@@ -20,4 +21,5 @@ FEATURES: Final[tuple[type[Feature], ...]] = (
     Mirror,
     Sources,
     Batches,
+    FastBatches,
 )

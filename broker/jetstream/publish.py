@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("broker")
 
-#: Replies of fast batches, which this server doesn't take, end so.
+#: Replies of fast batches end so.
 _FAST_BATCH: Final = b".$FI"
 _TOO_MANY: Final = b"NATS/1.0 429 Too Many Requests\r\n\r\n"
 ID: Final = b"Nats-Batch-Id"
@@ -135,7 +135,7 @@ def _message_id(stream: "Stream", draft: Draft) -> None:
             raise Stored(seq)
 
 
-def _expected_last_message_id(stream: "Stream", draft: Draft) -> None:
+def expected_last_message_id(stream: "Stream", draft: Draft) -> None:
     expected = draft.fields.get(b"Nats-Expected-Last-Msg-Id")
     if expected is not None and expected != stream.last_msg_id:
         last = stream.last_msg_id.decode(errors="replace")
@@ -166,7 +166,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     schedules.check,
     reserved,
     _message_id,
-    _expected_last_message_id,
+    expected_last_message_id,
     _rollup,
 )
 
@@ -205,7 +205,7 @@ class Intake:
         of_server = options.max_memory if config.storage == "memory" else options.max_store
         self._server_max = of_server if of_server >= 0 else 1 << 62
         domain = f',"domain":"{options.domain}"' if options.domain else ""
-        self._ack_head = b'{"stream":"%b"%b,"seq":' % (stream.name.encode(), domain.encode())
+        self.ack_head = b'{"stream":"%b"%b,"seq":' % (stream.name.encode(), domain.encode())
 
     def receive(self, message: Message) -> None:
         """A publish that the stream's subjects take."""
@@ -222,8 +222,11 @@ class Intake:
         try:
             if stream.config.sealed:
                 raise errors.STREAM_SEALED()
-            if reply.endswith(_FAST_BATCH):
-                raise errors.BATCH_PUBLISH_DISABLED()
+            if message.via or reply.endswith(_FAST_BATCH):
+                asked_with = stream.account.core.responses.asked_with(message.reply)
+                if asked_with.endswith(_FAST_BATCH):
+                    self._receive_of_fast_batch(message, asked_with)
+                    return
             self.check_size(len(header), len(payload))
             if header:
                 self._receive_with_header(message, reply)
@@ -239,7 +242,7 @@ class Intake:
                 seq = stream.append(subject, b"", payload)
             stream.last_msg_id = b""
             if reply:
-                stream.acknowledge(reply, b"%b%d}" % (self._ack_head, seq))
+                stream.acknowledge(reply, b"%b%d}" % (self.ack_head, seq))
         except ApiError as error:
             self.refuse(reply, error)
         except StoreFailed as error:
@@ -255,11 +258,11 @@ class Intake:
             seq = self.take(draft)
         except Stored as stored:
             if reply:
-                text = b'%b%d,"duplicate": true}' % (self._ack_head, stored.seq)
+                text = b'%b%d,"duplicate": true}' % (self.ack_head, stored.seq)
                 stream.acknowledge(reply, text)
             return
         if reply:
-            stream.acknowledge(reply, b"%b%d%b}" % (self._ack_head, seq, draft.ack_extra))
+            stream.acknowledge(reply, b"%b%d%b}" % (self.ack_head, seq, draft.ack_extra))
 
     def _receive_of_batch(self, draft: Draft, reply: bytes) -> None:
         """A message of an atomic batch; the last one stores all of them."""
@@ -281,7 +284,17 @@ class Intake:
         if reply:
             batch_id = draft.fields[ID].decode(errors="replace")
             extra = b',"batch":%b,"count":%d}' % (json_form.dumps(batch_id), len(drafts))
-            stream.acknowledge(reply, b"%b%d%b" % (self._ack_head, seq, extra))
+            stream.acknowledge(reply, b"%b%d%b" % (self.ack_head, seq, extra))
+
+    def _receive_of_fast_batch(self, message: Message, asked_with: bytes) -> None:
+        """``asked_with``: the reply subject that the publisher gave."""
+        stream, subject = self._stream, self.stored_as(message.subject)
+        self._check_server()
+        self._check_account(subject, message.size)
+        self.check_size(len(message.header), len(message.payload))
+        if stream.fast_batches is None:
+            raise errors.BATCH_PUBLISH_DISABLED()
+        stream.fast_batches.receive(message, subject, asked_with)
 
     def stored_as(self, subject: bytes) -> bytes:
         """The subject that a message is stored under; one that the transform doesn't cover stays as it is."""

@@ -29,6 +29,7 @@ from broker.storage.store import DamagedMessage, Job, Message, StoreFailed, Stre
 if TYPE_CHECKING:
     from broker.jetstream.account import JetStreamAccount
     from broker.jetstream.batch import Batches
+    from broker.jetstream.fast_batch import FastBatches
 
 log = logging.getLogger("broker")
 
@@ -72,6 +73,8 @@ class Stream:
         self.republish: Republish | None = None
         #: The feature that gathers atomic batches.
         self.batches: Batches | None = None
+        #: The feature that takes messages of fast batches.
+        self.fast_batches: FastBatches | None = None
         self.intake = Intake(self)
         self._subs: list[InternalSubscription] = []
         self._touched = False

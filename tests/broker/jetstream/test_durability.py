@@ -185,17 +185,6 @@ def test_a_stream_that_is_persisted_asynchronously_is_synced_a_second_later() ->
     assert refusal(world.create("M", persist_mode="async", storage="memory")) == (500, 10052)
 
 
-def test_fast_batches_are_refused_one_message_at_a_time() -> None:
-    world = World()
-    world.create("S", allow_batched=True)
-    answers: list[bytes] = []
-    world.account.subscribe(b"batch.>", lambda message: answers.append(message.payload))
-    world.account.publish(b"S", b"x", b"batch.id.10.ok.1.0.$FI")
-    world.settle()
-    assert refusal(json.loads(answers[0])) == (400, 10205)
-    assert world.state("S")["messages"] == 0
-
-
 @pytest.mark.parametrize("storage", ["file", "memory"])
 def test_requests_that_a_deletion_overtakes_are_answered(storage: str) -> None:
     world = World()
