@@ -4,15 +4,16 @@ Wire: ``PUBLISH channels.COMMANDS {"id","verb","args","v"}``; the broker answers
 ``LPUSH channels.reply(id) {"id","ok","error","data","server_id"}`` and an expiry. A command is idempotent:
 whoever gets no reply in time may give it again under a new id.
 
-    apply_claims {account} → {"status", "closed"}
-        once the broker has read this account's entry from ``channels.CLAIMS``, verified it, saved it to its
-        disk and closed what the new claims forbid; status is "applied", "unchanged", "deleted" or "stale"
-        (older than what the broker has; nothing changed); closed is the number of closed connections
+    apply_claims {accounts} → {"outcomes": {account: {"status", "closed", "error"}}}
+        for 1 to APPLY_MAX accounts, once the broker has read their entries from ``channels.CLAIMS``, verified them,
+        saved them to its disk and closed what the new claims forbid; status is "applied", "unchanged", "deleted",
+        "stale" (older than what the broker has; nothing changed) or "refused" (error says why: not there, not to be
+        verified, applied but not saved); closed is the number of closed connections
     connections  {account, limit} → {"total", "connections": [reports.Connection as JSON]}
     kick         {account, cid} → {"closed": 0 or 1}
     ping         {} → {}
 
-Errors are sentences for people: an unknown verb, claims that don't verify, an unknown account.
+Errors are sentences for people: an unknown verb, an argument that doesn't fit, an unknown account.
 """
 
 import json
@@ -20,6 +21,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 VERSION = 1
+#: Accounts of one ``apply_claims``: a change that somebody waits for waits at most for so many before it.
+APPLY_MAX = 100
 Verb = Literal["apply_claims", "connections", "kick", "ping"]
 
 

@@ -56,7 +56,9 @@ class Bus(Protocol):
 
     async def set_members(self, key: str) -> frozenset[str]: ...
 
-    async def hash_get(self, key: str, field: str) -> bytes | None: ...
+    async def hash_get(self, key: str, fields: Sequence[str]) -> list[bytes | None]:
+        """In the order of ``fields``; None for what is absent."""
+        ...
 
     async def hash_update(
         self, key: str, values: Mapping[str, bytes], removed: Sequence[str] = (), *, ttl_s: float

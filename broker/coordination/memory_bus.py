@@ -98,9 +98,9 @@ class MemoryBus:
     async def set_members(self, key: str) -> frozenset[str]:
         return frozenset(self.store.find(key, set) or ())
 
-    async def hash_get(self, key: str, field: str) -> bytes | None:
-        value: bytes | None = (self.store.find(key, dict) or {}).get(field)
-        return value
+    async def hash_get(self, key: str, fields: Sequence[str]) -> list[bytes | None]:
+        held = self.store.find(key, dict) or {}
+        return [held.get(field) for field in fields]
 
     async def hash_update(
         self, key: str, values: Mapping[str, bytes], removed: Sequence[str] = (), *, ttl_s: float

@@ -70,9 +70,8 @@ class RedisBus:
         members = await _call(self._redis.smembers(key))
         return frozenset(member.decode(errors="replace") for member in members)
 
-    async def hash_get(self, key: str, field: str) -> bytes | None:
-        value: bytes | None = await _call(self._redis.hget(key, field))
-        return value
+    async def hash_get(self, key: str, fields: Sequence[str]) -> list[bytes | None]:
+        return list(await _call(self._redis.hmget(key, list(fields)))) if fields else []
 
     async def hash_update(
         self, key: str, values: Mapping[str, bytes], removed: Sequence[str] = (), *, ttl_s: float

@@ -30,11 +30,8 @@ def ask(verb: Verb, *, timeout_s: float = TIMEOUT_S, **args: Any) -> dict[str, A
     return reply.data
 
 
-def tell(verb: Verb, accounts: list[str]) -> None:
-    """The same command for many accounts, without waiting for replies (they disappear by themselves)."""
+def tell(verb: Verb, **args: Any) -> None:
+    """Without waiting for the reply, which disappears by itself. Raises BrokerUnavailable."""
+    command = Command(secrets.token_hex(12), verb, args)
     with asking() as redis:
-        pipeline = redis.pipeline(transaction=False)
-        for account in accounts:
-            command = Command(secrets.token_hex(12), verb, {"account": account})
-            pipeline.publish(channels.COMMANDS, command.to_json())
-        pipeline.execute()
+        redis.publish(channels.COMMANDS, command.to_json())

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from broker.contract import channels
+from broker.contract.commands import APPLY_MAX
 from console.gateway import broker
 from console.gateway.errors import BrokerRefused, BrokerUnavailable
 from console.gateway.redis import asking
@@ -12,6 +13,11 @@ from console.gateway.redis import asking
 Status = Literal["applied", "unchanged", "deleted", "stale", "refused", "pending"]
 #: What means that the broker now holds these very claims.
 IN_FORCE = frozenset(("applied", "unchanged", "deleted"))
+#: For the answer about many at a time; each may cost the broker's disk a write of its own.
+MANY_TIMEOUT_S = 10.0
+
+
+_OF_BROKERS = frozenset(get_args(Status)) - {"pending"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +35,33 @@ class Outcome:
 
 def push(account: str, token: str) -> Outcome:
     """Stores the claims and waits until the broker has applied them. Never raises for an absent broker or Redis."""
+    return _push({account: token}, broker.TIMEOUT_S)[account]
+
+
+def push_many(claims: dict[str, str]) -> dict[str, Outcome]:
+    """The same for up to APPLY_MAX accounts with one command."""
+    return _push(claims, MANY_TIMEOUT_S)
+
+
+def _push(claims: dict[str, str], timeout_s: float) -> dict[str, Outcome]:
     try:
-        with asking() as redis:
-            redis.hset(channels.CLAIMS, account, token)
-        return apply(account)
+        store(claims)
+        answer = broker.ask("apply_claims", timeout_s=timeout_s, accounts=list(claims))
     except BrokerUnavailable as error:
-        return Outcome("pending", detail=str(error))
-
-
-def apply(account: str) -> Outcome:
-    """Makes the broker read what is stored. Raises BrokerUnavailable."""
-    try:
-        data = broker.ask("apply_claims", account=account)
+        return dict.fromkeys(claims, Outcome("pending", detail=str(error)))
     except BrokerRefused as error:
-        return Outcome("refused", detail=str(error))
-    status = data.get("status")
-    closed = data.get("closed")
-    if status not in ("applied", "unchanged", "deleted", "stale"):
+        return dict.fromkeys(claims, Outcome("refused", detail=str(error)))
+    outcomes = answer.get("outcomes")
+    found = outcomes if isinstance(outcomes, dict) else {}
+    return {account: _outcome(found.get(account)) for account in claims}
+
+
+def _outcome(found: Any) -> Outcome:
+    status: Any = found.get("status") if isinstance(found, dict) else None
+    if status not in _OF_BROKERS:
         return Outcome("refused", detail=f"The broker answered {status!r}.")
-    return Outcome(status, closed if isinstance(closed, int) else 0)
+    closed = found.get("closed")
+    return Outcome(status, closed if isinstance(closed, int) else 0, str(found.get("error") or ""))
 
 
 # For the keeper -----------------------------------------------------------------------------------------
@@ -79,6 +93,12 @@ def differing(claims: dict[str, str]) -> Iterator[tuple[str, str | None]]:
     for (account, token), found in zip(claims.items(), stored, strict=True):
         if found != token.encode():
             yield account, None if found is None else found.decode("ascii", "replace")
+
+
+def tell(accounts: list[str]) -> None:
+    """Makes the brokers read what is stored for these accounts, without waiting for their word."""
+    for start in range(0, len(accounts), APPLY_MAX):
+        broker.tell("apply_claims", accounts=accounts[start : start + APPLY_MAX])
 
 
 def store(claims: dict[str, str]) -> None:

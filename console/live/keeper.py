@@ -68,11 +68,11 @@ class Keeper:
             reconciliation.revoke_abandoned()
             self._next_full_s = now + FULL_CHECK_S
         credentials.revoke_due()
-        reconciliation.deliver_pending()
+        more = reconciliation.deliver_pending() >= reconciliation.PENDING_MAX
         if now >= self._next_abandoned_s:
             self._next_abandoned_s = now + ABANDONED_CHECK_S
             self._handle(self._log.abandoned())
-        self._handle(self._log.read(TURN_S))
+        self._handle(self._log.read(0 if more else TURN_S))
 
     def _handle(self, entries: list[Entry]) -> None:
         happenings.handle([event for _, event in entries if event is not None])

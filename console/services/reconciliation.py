@@ -6,25 +6,28 @@ restored from an older copy.
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from broker.contract.commands import APPLY_MAX
 from broker.identity import jwt
-from console.gateway import broker
 from console.gateway import claims as gateway
 from console.models import Namespace, Operator, Tombstone
 from console.services import claims, credentials, handover
 from console.services.audit import Actor
-from console.services.delivery import confirm, deliver
+from console.services.delivery import confirm, deliver_many
 from console.services.namespaces import lock, resign
 
 log = logging.getLogger(__name__)
 
 CHUNK = 500
-#: Deliveries that are waited for in one go; the rest comes in the next turn.
-PENDING_MAX = 50
+#: Deliveries of one turn, in commands of APPLY_MAX; with as many the next turn begins at once.
+PENDING_MAX = 1000
+#: Credentials revoked in one turn because nobody got them.
+ABANDONED_MAX = 50
 #: No answer takes this long, and clients repeat a failed request well within it.
 ABANDONED_AFTER_S = 120
 
@@ -50,20 +53,29 @@ def reconcile() -> int:
 
 
 def deliver_pending() -> int:
-    """Claims that no broker has confirmed, delivered one by one; how many are in force now."""
+    """Delivers up to PENDING_MAX claims that no broker has confirmed; how many are in force now."""
     delivered = 0
     for model in (Namespace, Tombstone):
-        for row in model._default_manager.filter(~Q(applied_iat=F("claims_iat")))[:PENDING_MAX]:
-            outcome = deliver(row)
-            delivered += outcome.in_force
-            if outcome.status == "pending":
+        pending = model._default_manager.filter(~Q(applied_iat=F("claims_iat")))
+        columns = pending.only("claims", "claims_iat", "applied_iat")
+        rows: list[Any] = list(columns[: PENDING_MAX - delivered])
+        for start in range(0, len(rows), APPLY_MAX):
+            batch = rows[start : start + APPLY_MAX]
+            outcomes = deliver_many(batch)
+            delivered += sum(outcome.in_force for outcome in outcomes.values())
+            if any(outcome.status == "pending" for outcome in outcomes.values()):
                 return delivered  # no broker: the next ones would wait in vain as well
-            if outcome.status == "stale":
-                _outdo(row.id, None)
-            elif outcome.status == "refused":
-                log.error("The broker refuses the claims of %s: %s", row.id, outcome.detail)
-                confirm(row)  # not again each second; any later change is delivered anew
+            for row in batch:
+                _settle(row, outcomes[row.id])
     return delivered
+
+
+def _settle(row: Namespace | Tombstone, outcome: gateway.Outcome) -> None:
+    if outcome.status == "stale":
+        _outdo(row.id, None)
+    elif outcome.status == "refused":
+        log.error("The broker refuses the claims of %s: %s", row.id, outcome.detail)
+        confirm(row)  # not again each second; any later change is delivered anew
 
 
 def revoke_abandoned() -> int:
@@ -72,7 +84,7 @@ def revoke_abandoned() -> int:
     old.filter(credential=None).delete()
     old.exclude(credential__first_used_at=None).delete()
     revoked = 0
-    for row in old.select_related("credential").order_by("pk")[:PENDING_MAX]:
+    for row in old.select_related("credential").order_by("pk")[:ABANDONED_MAX]:
         assert row.credential is not None
         credentials.withdraw(actor=Actor(label="keeper"), credential=row.credential)
         row.delete()
@@ -91,7 +103,7 @@ def _repair(chunk: dict[str, str]) -> int:
         outdone = _outdo(account, found) if found else None
         wanted[account] = outdone or chunk[account]
     gateway.store(wanted)
-    broker.tell("apply_claims", list(wanted))
+    gateway.tell(list(wanted))
     return len(wanted)
 
 

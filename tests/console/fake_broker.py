@@ -51,7 +51,9 @@ class FakeBroker:
         self.commands.append(command)
         if not self.answers:
             return
-        data = self._apply(command.args["account"]) if command.verb == "apply_claims" else None
+        data = None
+        if command.verb == "apply_claims":
+            data = {"outcomes": {name: self._apply(name) for name in command.args["accounts"]}}
         reply = Reply(command.id, True, data or self.data.get(command.verb, {}))
         self._redis.lpush(channels.reply(command.id), reply.to_json())
         self._redis.expire(channels.reply(command.id), channels.REPLY_TTL_S)

@@ -12,7 +12,7 @@ from broker.identity.nkeys import KeyPair
 from console.gateway import claims as gateway_claims
 from console.gateway.errors import BrokerUnavailable
 from console.gateway.events import EventLog
-from console.live.keeper import Keeper
+from console.live.keeper import TURN_S, Keeper
 from console.models import Credential, Namespace, Operator
 from console.services import credentials, happenings, namespaces, reconciliation, terms
 from tests.console.conftest import Cast
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("console.gateway.broker.TIMEOUT_S", 0.2)
-    monkeypatch.setattr("console.gateway.broker.ask.__kwdefaults__", {"timeout_s": 0.2})
+    monkeypatch.setattr("console.gateway.claims.MANY_TIMEOUT_S", 0.2)
 
 
 def stored(redis: "redis_package.Redis") -> dict[str, str]:
@@ -93,6 +93,46 @@ def test_a_broker_that_doesnt_answer_leaves_it_pending(
     assert reconciliation.deliver_pending() == 0
     fake_broker.answers = True
     assert reconciliation.deliver_pending() == 1
+
+
+def test_many_claims_go_out_in_few_commands_and_events_in_between(
+    cast: Cast,
+    redis: "redis_package.Redis",
+    fake_broker: FakeBroker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [namespaces._new(cast.project, f"n{number}") for number in range(7)]
+    Namespace.objects.bulk_create(rows)
+    monkeypatch.setattr(reconciliation, "APPLY_MAX", 2)
+    monkeypatch.setattr(reconciliation, "PENDING_MAX", 4)
+    waits: list[float] = []
+    monkeypatch.setattr(EventLog, "read", lambda _log, wait_s: waits.append(wait_s) or [])
+    keeper = Keeper()
+    redis.set(channels.CLAIMS_COMPLETE, "a full comparison isn't due")
+    keeper._next_full_s = float("inf")
+    keeper.turn()
+    sizes = [len(command.args["accounts"]) for command in fake_broker.commands]
+    assert sizes == [2, 2]
+    keeper.turn()
+    assert waits == [0, TURN_S], "with more to deliver it doesn't wait for events"
+    assert fake_broker.applied == {row.id: row.claims for row in rows}
+    assert reconciliation.deliver_pending() == 0
+
+
+def test_one_refused_among_many_holds_up_none(
+    cast: Cast, redis: "redis_package.Redis", fake_broker: FakeBroker,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    rows = [namespaces._new(cast.project, f"n{number}") for number in range(3)]
+    Namespace.objects.bulk_create(rows)
+    apply = fake_broker._apply
+    refused = {"status": "refused", "closed": 0, "error": "not to my taste"}
+    monkeypatch.setattr(
+        fake_broker, "_apply", lambda name: refused if name == rows[1].id else apply(name)
+    )
+    assert reconciliation.deliver_pending() == 2
+    assert "not to my taste" in caplog.text
+    assert set(fake_broker.applied) == {rows[0].id, rows[2].id}
 
 
 def test_a_broker_ahead_of_a_restored_database_is_overtaken(

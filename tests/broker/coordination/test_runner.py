@@ -146,8 +146,9 @@ async def test_a_revocation_closes_within_a_second(valkey: Valkey) -> None:
         world.claims.body.revocations = {"*": int(world.clock.now)}
         await web.write_claims()
         async with asyncio.timeout(1):
-            reply = await web.ask("apply_claims", account=world.account.public)
-        assert reply.data == {"status": "applied", "closed": 1}
+            reply = await web.ask("apply_claims", accounts=[world.account.public])
+        outcome = {"status": "applied", "closed": 1, "error": ""}
+        assert reply.data == {"outcomes": {world.account.public: outcome}}
         assert wire.ended
 
 
@@ -222,7 +223,7 @@ async def _has_events(web: Web, count: int) -> bool:
 
 
 async def _usage_tells(web: Web, server_id: str) -> bool:
-    raw = await web.bus.hash_get(channels.usage(server_id), web.world.account.public)
+    [raw] = await web.bus.hash_get(channels.usage(server_id), [web.world.account.public])
     if raw is None:
         return False
     usage = Usage.from_json(raw)
@@ -242,7 +243,7 @@ async def test_redis_killed_and_back_empty(valkey: Valkey) -> None:
         world.claims.body.limits.conn = 1
         await until(lambda: _written(web))
         assert (await web.ask("ping")).ok
-        await web.ask("apply_claims", account=world.account.public)
+        await web.ask("apply_claims", accounts=[world.account.public])
         assert newcomer.closed and not client.closed
         await until(lambda: _unsubscribed(world))
 
