@@ -27,6 +27,12 @@ def test_plain_python_can_be_asked_for() -> None:
     assert _python("-c", SAY, WIREROOM_PURE_PYTHON="1").stdout.startswith("python plain Python")
 
 
+def test_it_can_be_asked_for_in_tests_too() -> None:
+    """Their settings forget what else the environment says of Wireroom."""
+    said = _python("-c", f"import tests.support.settings; {SAY}", WIREROOM_PURE_PYTHON="1").stdout
+    assert said.startswith("python plain Python")
+
+
 def test_a_module_of_other_sources_is_never_used(tmp_path: Path) -> None:
     (tmp_path / "wireroom_speedups.py").write_text('sources = "of another day"')
     said = _python("-c", SAY, WIREROOM_PURE_PYTHON="0", PYTHONPATH=str(tmp_path)).stdout
