@@ -7,10 +7,14 @@ and says ``deliver``. ``end`` in all of it is the first sequence that isn't comm
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from broker.jetstream.consumer_filter import ConsumerFilter
-from broker.storage.consumer_store import ConsumerRecord, Pending
+from broker.storage.consumer_state import Pending
+from broker.storage.consumer_store import ConsumerRecord
+
+#: Ends of waits are no later than this: half of what the record on disk can hold.
+_NEVER_NS: Final = 2**62
 
 AckPolicy = Literal["none", "all", "explicit"]
 
@@ -25,10 +29,15 @@ class Terms:
     max_deliver: int = 0
     max_ack_pending: int = 0
 
+    @property
+    def waits_ns(self) -> tuple[int, ...]:
+        """How long the acknowledgement of the first delivery is waited for, the second, …, all further ones."""
+        return self.backoff_ns or (self.ack_wait_ns,)
+
     def wait_ns(self, deliveries: int) -> int:
         """How long the acknowledgement of the n-th delivery is waited for."""
-        backoff = self.backoff_ns
-        return backoff[min(deliveries, len(backoff)) - 1] if backoff else self.ack_wait_ns
+        waits_ns = self.waits_ns
+        return waits_ns[min(max(deliveries, 1), len(waits_ns)) - 1]
 
     def spent(self, deliveries: int) -> bool:
         """Whether a message delivered so often isn't delivered again."""
@@ -180,7 +189,8 @@ class Ledger:
         if pending is None:
             return False
         if delay_ns > 0:
-            begin_ns = now_ns + delay_ns - self.terms.wait_ns(pending.deliveries)
+            end_ns = min(now_ns + delay_ns, _NEVER_NS)
+            begin_ns = end_ns - self.terms.wait_ns(pending.deliveries)
             self._queued.discard(seq)
             self.record.touched(seq, begin_ns, pending.deliveries)
         elif seq not in self._queued:
@@ -204,16 +214,10 @@ class Ledger:
 
     def expire(self, now_ns: int) -> int:
         """Queue what waited too long; when the next wait ends, 0 without one."""
-        due_ns, expired, wait_ns = 0, [], self.terms.wait_ns
-        for seq, pending in self.record.state.pending.items():
-            if seq in self._queued:
-                continue
-            end_ns = pending.time_ns + wait_ns(pending.deliveries)
-            if end_ns <= now_ns:
-                expired.append(seq)
-            elif not due_ns or end_ns < due_ns:
-                due_ns = end_ns
-        self._queue(sorted(expired))
+        expired, due_ns = self.record.state.pending.expired(
+            now_ns, self.terms.waits_ns, self._queued
+        )
+        self._queue(expired)
         return due_ns
 
     def exhaust(self) -> list[tuple[int, Pending]]:
@@ -301,7 +305,7 @@ class Ledger:
         if self.terms.ack_policy == "none":
             return state.delivered_consumer_seq, state.delivered_stream_seq
         if self.terms.ack_policy == "explicit" and state.pending:
-            seq = next(iter(state.pending))
+            seq = state.pending.first()
             before = state.pending[seq].consumer_seq - 1
             if before != state.floor_consumer_seq:
                 return before, seq - 1

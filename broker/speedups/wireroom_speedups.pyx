@@ -10,6 +10,8 @@ What is here has a twin in plain Python, which says what it is for and which eve
     match.pxi          broker.core.match.Match
     sublist.pxi        broker.core.sublist.Leaf, Node and search
     receive.pxi        broker.core.receive.receive
+    crc32.pxi          zlib.crc32
+    ledger.pxi         broker.storage.consumer_state.PendingMessages, ConsumerState and ChangeLog
 
 No object is made for a message on its way through the lanes; whatever isn't a publish in its usual form goes to
 ``broker.core.publish``, as in the twin.
@@ -22,7 +24,10 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.object cimport PyObject
 from libc.stdio cimport snprintf
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy, memmove
+
+cdef extern from "Python.h":
+    long long PyLong_AsLongLongAndOverflow(object, int *) except? -1
 
 cdef extern from *:
     """
@@ -39,9 +44,11 @@ cdef extern from *:
 #: The digest of the sources that this was built from; see broker.builds.
 sources = SOURCES.decode("ascii")
 
+include "crc32.pxi"
 include "subscription.pxi"
 include "outbound.pxi"
 include "message.pxi"
 include "match.pxi"
 include "sublist.pxi"
 include "receive.pxi"
+include "ledger.pxi"

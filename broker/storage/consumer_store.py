@@ -5,7 +5,7 @@ Wire, little endian:
     file     "WRCON\\0\\0\\1" · u32 salt · frame…
     frame    u32 crc of what follows, begun with the salt · u32 length of the operations · operations
     first frame of a file: the snapshot, as operations from nothing; each further frame is one flush
-    operation u8 kind · u64 stream_seq · u64 consumer_seq · i64 value
+    operation see ``consumer_state``
 
 A file is replaced as a whole (written beside, synced, renamed) when the log has grown long beside its snapshot. A torn
 or damaged frame ends the log: what follows is cut off, and ``report`` says so. Losing the end means that messages
@@ -14,55 +14,19 @@ are delivered again, never that one is skipped.
 
 import struct
 import zlib
-from dataclasses import dataclass, field
-from itertools import repeat
-from typing import NamedTuple
+from dataclasses import dataclass
 
+from broker.storage import consumer_state as operations
+from broker.storage.consumer_state import ChangeLog, ConsumerState
 from broker.storage.disk import Disk, File, write_atomically
 from broker.storage.store import Job
 
 _MAGIC = b"WRCON\0\0\1"
 _FILE_HEAD = struct.Struct("<8sI")
 _FRAME = struct.Struct("<II")
-_OPERATION = struct.Struct("<BQQq")
-
-_FLOOR = 1
-_DELIVERED = 2
-_PENDING = 3
-_ACKED = 4
-_RESET = 5
-_EXHAUSTED = 6
-_TOUCHED = 7
-#: All from ``stream_seq`` up to the one in the place of ``consumer_seq``, as _PENDING with the next consumer sequences.
-_RUN = 8
 #: The log is folded into a new snapshot beyond this length and four times the snapshot's.
 _LOG_BYTES_MIN = 64 * 1024
 _FOLD_RATIO = 4
-
-
-class Pending(NamedTuple):
-    """A message that waits for its acknowledgement."""
-
-    #: Of its first delivery.
-    consumer_seq: int
-    #: When its wait began: its last delivery, or what a client's word has made of it.
-    time_ns: int
-    #: How often it was delivered.
-    deliveries: int
-
-
-@dataclass(slots=True)
-class ConsumerState:
-    """Sequences 0 = none yet. ``pending`` and ``exhausted`` by stream sequence, ``pending`` in the order of first
-    delivery, which is ascending."""
-
-    delivered_consumer_seq: int = 0
-    delivered_stream_seq: int = 0
-    floor_consumer_seq: int = 0
-    floor_stream_seq: int = 0
-    pending: dict[int, Pending] = field(default_factory=dict)
-    #: Delivered as often as allowed and never acknowledged → how often that was.
-    exhausted: dict[int, int] = field(default_factory=dict)
 
 
 class ConsumerRecord:
@@ -70,48 +34,55 @@ class ConsumerRecord:
 
     report = ""
     error = ""
+    #: Where changes gather for the disk; None for a consumer in memory.
+    changes: ChangeLog | None = None
 
     def __init__(self) -> None:
         self.state = ConsumerState()
 
     def delivered(self, stream_seq: int, consumer_seq: int, time_ns: int, *, pending: bool) -> None:
         """A message went out, for the first time or again; with ``pending`` an acknowledgement is awaited."""
-        self._change(_PENDING if pending else _DELIVERED, stream_seq, consumer_seq, time_ns)
+        self._change(
+            operations.PENDING if pending else operations.DELIVERED,
+            stream_seq,
+            consumer_seq,
+            time_ns,
+        )
 
     def delivered_run(self, stream_seqs: list[int], time_ns: int, *, pending: bool) -> None:
         """As ``delivered`` for each of these, ascending and all for the first time."""
         consumer_seq = self.state.delivered_consumer_seq + 1
         first, last, count = stream_seqs[0], stream_seqs[-1], len(stream_seqs)
         if not pending:
-            self._change(_DELIVERED, last, consumer_seq + count - 1, time_ns)
+            self._change(operations.DELIVERED, last, consumer_seq + count - 1, time_ns)
         elif last - first == count - 1:
-            self._change(_RUN, first, last, time_ns)
+            self._change(operations.RUN, first, last, time_ns)
         else:
             for offset, stream_seq in enumerate(stream_seqs):
-                self._change(_PENDING, stream_seq, consumer_seq + offset, time_ns)
+                self._change(operations.PENDING, stream_seq, consumer_seq + offset, time_ns)
 
     def touched(self, stream_seq: int, time_ns: int, deliveries: int) -> None:
         """The wait of a pending message begins at ``time_ns``; it counts as delivered so often."""
-        self._change(_TOUCHED, stream_seq, deliveries, time_ns)
+        self._change(operations.TOUCHED, stream_seq, deliveries, time_ns)
 
     def acked(self, stream_seq: int) -> None:
         """It is settled and will not be delivered again; when nothing else is pending, so is all that was delivered."""
-        self._change(_ACKED, stream_seq, 0, 0)
+        self._change(operations.ACKED, stream_seq, 0, 0)
 
     def exhausted(self, stream_seq: int, deliveries: int) -> None:
         """It was delivered as often as allowed: no longer pending, but not settled either."""
-        self._change(_EXHAUSTED, stream_seq, deliveries, 0)
+        self._change(operations.EXHAUSTED, stream_seq, deliveries, 0)
 
     def floor(self, stream_seq: int, consumer_seq: int) -> None:
         """All up to here is settled."""
-        self._change(_FLOOR, stream_seq, consumer_seq, 0)
+        self._change(operations.FLOOR, stream_seq, consumer_seq, 0)
 
     def reset(self, stream_seq: int, consumer_seq: int) -> None:
         """Begin anew after ``stream_seq``: nothing is pending."""
-        self._change(_RESET, stream_seq, consumer_seq, 0)
+        self._change(operations.RESET, stream_seq, consumer_seq, 0)
 
     def _change(self, kind: int, stream_seq: int, consumer_seq: int, value: int) -> None:
-        _apply(self.state, kind, stream_seq, consumer_seq, value)
+        self.state.apply(kind, stream_seq, consumer_seq, value)
 
     def begin_flush(self, *, sync: bool) -> "FlushJob | None":
         """What brings the changes to disk; None when there are none or a flush is under way."""
@@ -162,30 +133,30 @@ class ConsumerStore(ConsumerRecord):
         self.error = ""
         self._file: File | None = None
         self._end = self._snapshot_bytes = 0
-        self._gathered: list[bytes] = []
+        self.changes: ChangeLog = ChangeLog()
         self._in_flight: FlushJob | None = None
         self._unsynced = False
         self._load()
 
     def _change(self, kind: int, stream_seq: int, consumer_seq: int, value: int) -> None:
-        _apply(self.state, kind, stream_seq, consumer_seq, value)
-        self._gathered.append(_OPERATION.pack(kind, stream_seq, consumer_seq, value))
+        self.state.apply(kind, stream_seq, consumer_seq, value)
+        self.changes.add(kind, stream_seq, consumer_seq, value)
 
     # Writing -----------------------------------------------------------------------------------
 
     def begin_flush(self, *, sync: bool) -> FlushJob | None:
         if self._in_flight is not None or self.error:
             return None
-        if not self._gathered and not (sync and self._unsynced):
+        if not self.changes and not (sync and self._unsynced):
             return None
-        gathered, self._gathered = self._gathered, []
+        gathered = self.changes.take()
         if self._file is None or self._is_long():
             self.close()
-            snapshot = _frame(self._salt, _snapshot(self.state))
+            snapshot = _frame(self._salt, self.state.snapshot())
             file, offset, data = None, 0, _FILE_HEAD.pack(_MAGIC, self._salt) + snapshot
         else:
             file, offset = self._file, self._end
-            data = _frame(self._salt, b"".join(gathered)) if gathered else b""
+            data = _frame(self._salt, gathered) if gathered else b""
         self._in_flight = FlushJob(
             self._disk, self._directory, self._name, file, offset, data, sync
         )
@@ -223,10 +194,9 @@ class ConsumerStore(ConsumerRecord):
             self.report = f"{self._name}: the head is damaged, the consumer begins anew"
             return
         self._salt = _FILE_HEAD.unpack_from(data)[1]
-        while (operations := _read_frame(data, at, self._salt)) is not None:
-            for kind, *numbers in _OPERATION.iter_unpack(operations):
-                _apply(self.state, kind, *numbers)
-            at += _FRAME.size + len(operations)
+        while (found := _read_frame(data, at, self._salt)) is not None:
+            self.state.apply_all(found)
+            at += _FRAME.size + len(found)
             self._snapshot_bytes = self._snapshot_bytes or at
         if data[at:].strip(b"\0"):
             self.report = f"{self._name}: {len(data) - at} bytes at its end are torn or damaged"
@@ -238,91 +208,6 @@ class ConsumerStore(ConsumerRecord):
         if size > end:
             self._file.truncate(end)
         self._file.sync()
-
-
-def _apply(state: ConsumerState, kind: int, stream_seq: int, consumer_seq: int, value: int) -> None:
-    if kind == _PENDING:
-        _deliver(state, stream_seq, consumer_seq)
-        known = state.pending.get(stream_seq)
-        if known is None:
-            state.pending[stream_seq] = Pending(consumer_seq, value, 1)
-        else:
-            state.pending[stream_seq] = Pending(known.consumer_seq, value, known.deliveries + 1)
-    elif kind == _RUN:
-        _deliver_run(state, stream_seq, consumer_seq, value)
-    elif kind == _ACKED:
-        if state.pending.pop(stream_seq, None) is not None and not state.pending:
-            _settle_all(state)
-        state.exhausted.pop(stream_seq, None)
-    elif kind == _DELIVERED:
-        _deliver(state, stream_seq, consumer_seq)
-    elif kind == _FLOOR:
-        _raise_floor(state, stream_seq, consumer_seq)
-    elif kind == _TOUCHED:
-        known = state.pending.get(stream_seq)
-        if known is not None:
-            state.pending[stream_seq] = Pending(known.consumer_seq, value, consumer_seq)
-    elif kind == _EXHAUSTED:
-        _exhaust(state, stream_seq)
-        state.exhausted[stream_seq] = consumer_seq
-    elif kind == _RESET:
-        state.pending.clear()
-        state.exhausted.clear()
-        state.floor_stream_seq = state.delivered_stream_seq = stream_seq
-        state.floor_consumer_seq = state.delivered_consumer_seq = consumer_seq
-
-
-def _deliver(state: ConsumerState, stream_seq: int, consumer_seq: int) -> None:
-    state.delivered_consumer_seq = max(state.delivered_consumer_seq, consumer_seq)
-    state.delivered_stream_seq = max(state.delivered_stream_seq, stream_seq)
-
-
-def _deliver_run(state: ConsumerState, first: int, last: int, time_ns: int) -> None:
-    consumer_seq = state.delivered_consumer_seq + 1
-    end = consumer_seq + last - first + 1
-    waits = map(Pending, range(consumer_seq, end), repeat(time_ns), repeat(1))
-    state.pending.update(zip(range(first, last + 1), waits, strict=False))
-    _deliver(state, last, end - 1)
-
-
-def _exhaust(state: ConsumerState, stream_seq: int) -> None:
-    """It leaves ``pending`` without being settled; the floor stays below it."""
-    known = state.pending.pop(stream_seq, None)
-    if (
-        known is not None
-        and not state.pending
-        and known.consumer_seq > state.floor_consumer_seq + 1
-    ):
-        state.floor_stream_seq, state.floor_consumer_seq = stream_seq - 1, known.consumer_seq - 1
-
-
-def _settle_all(state: ConsumerState) -> None:
-    state.floor_stream_seq = state.delivered_stream_seq
-    state.floor_consumer_seq = state.delivered_consumer_seq
-
-
-def _raise_floor(state: ConsumerState, stream_seq: int, consumer_seq: int) -> None:
-    state.floor_stream_seq, state.floor_consumer_seq = stream_seq, consumer_seq
-    for seq in [seq for seq in state.pending if seq <= stream_seq]:
-        del state.pending[seq]
-    for seq in [seq for seq in state.exhausted if seq <= stream_seq]:
-        del state.exhausted[seq]
-
-
-def _snapshot(state: ConsumerState) -> bytes:
-    """The operations that lead from nothing to this state."""
-    pack = _OPERATION.pack
-    parts = [
-        pack(_FLOOR, state.floor_stream_seq, state.floor_consumer_seq, 0),
-        pack(_DELIVERED, state.delivered_stream_seq, state.delivered_consumer_seq, 0),
-    ]
-    for seq, each in state.pending.items():
-        parts.append(pack(_PENDING, seq, each.consumer_seq, each.time_ns))
-        if each.deliveries > 1:
-            parts.append(pack(_TOUCHED, seq, each.deliveries, each.time_ns))
-    for seq, deliveries in state.exhausted.items():
-        parts.append(pack(_EXHAUSTED, seq, deliveries, 0))
-    return b"".join(parts)
 
 
 def _frame(salt: int, operations: bytes) -> bytes:

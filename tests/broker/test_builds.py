@@ -12,7 +12,13 @@ from broker.speedups import sources
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What has a compiled twin is judged by these.
-JUDGES = ("tests/broker/core", "tests/properties")
+JUDGES = (
+    "tests/broker/core",
+    "tests/properties",
+    "tests/broker/storage/test_consumer_state.py",
+    "tests/broker/storage/test_consumer_store.py",
+    "tests/broker/jetstream/test_consumer_ledger.py",
+)
 SAY = "from broker import builds; print(builds.name, builds.description)"
 
 

@@ -12,7 +12,7 @@ _data_dir = tempfile.mkdtemp(prefix="wireroom-settings-")
 atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
 
 for _name in [name for name in os.environ if name.startswith("WIREROOM_")]:
-    if _name != "WIREROOM_PURE_PYTHON":  # which build is judged, and the broker of every child process
+    if _name != "WIREROOM_PURE_PYTHON":  # it says which build is judged
         del os.environ[_name]
 for _name in ("REDIS_URL", "DATABASE_URL"):
     os.environ.pop(_name, None)

@@ -7,7 +7,8 @@ import random
 import pytest
 
 from broker.storage import consumer_store
-from broker.storage.consumer_store import ConsumerState, ConsumerStore, Pending
+from broker.storage.consumer_state import ConsumerState, Pending
+from broker.storage.consumer_store import ConsumerStore
 from tests.support.sim_disk import SimCrash, SimDisk
 
 
