@@ -35,7 +35,7 @@ def server_options(config: Config) -> ServerOptions:
         max_control_line=config.max_control_line,
         max_payload=config.max_payload,
         max_pending=config.max_pending,
-        max_connections=max(config.max_connections, 0),
+        max_connections=config.max_connections,
         max_subscriptions=max(config.max_subscriptions, 0),
         max_subscription_tokens=config.max_subscription_tokens,
         ping_interval_s=config.ping_interval,

@@ -10,7 +10,9 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
+
+from broker.config.options import Config
 
 TRACE: Final = 5
 _LABELS: Final = {
@@ -85,33 +87,44 @@ class LogFile(logging.StreamHandler[TextIO]):
                 path.unlink(missing_ok=True)
 
 
-def set_up(
-    *, file: str = "", debug: bool = False, trace: bool = False, times: bool = True, utc: bool = False,
-    size_limit: int = 0, kept: int = 0,
-) -> None:  # fmt: skip
-    """Raises OSError when ``file`` can't be written."""
+def settings(config: Config) -> tuple[Any, ...]:
+    """Those of ``config`` that ``set_up`` goes by."""
+    return (
+        config.log_file, config.log_size_limit, config.log_max_num, config.logtime, config.logtime_utc,
+        config.debug, config.trace,
+    )  # fmt: skip
+
+
+def traced(config: Config) -> tuple[Any, ...]:
+    """What decides how connections are traced."""
+    return config.trace, config.trace_headers, config.max_traced_msg_len
+
+
+def set_up(config: Config | None = None) -> None:
+    """Also anew, for a configuration that changed. Raises OSError when its log file can't be written."""
+    config = config or Config()
+    file = config.log_file
     logging.addLevelName(TRACE, "TRACE")
     handler: logging.Handler = (
-        LogFile(file, size_limit, kept) if file else logging.StreamHandler(sys.stderr)
+        LogFile(file, config.log_size_limit, config.log_max_num)
+        if file
+        else logging.StreamHandler(sys.stderr)
     )
     colours = not file and sys.stderr.isatty()
-    handler.setFormatter(LineFormatter(times=times, utc=utc, colours=colours))
+    handler.setFormatter(
+        LineFormatter(times=config.logtime, utc=config.logtime_utc, colours=colours)
+    )
     for old in logging.root.handlers[:]:
         logging.root.removeHandler(old)
+        if isinstance(old, LogFile):
+            old.stream.close()
     logging.root.addHandler(handler)
     logging.raiseExceptions = False
     logging.root.setLevel(logging.WARNING)
-    set_level(debug=debug, trace=trace)
-
-
-def set_level(*, debug: bool, trace: bool) -> None:
-    if trace:
-        level = TRACE
-    elif debug:
-        level = logging.DEBUG
+    if config.trace:
+        log.setLevel(TRACE)
     else:
-        level = logging.INFO
-    log.setLevel(level)
+        log.setLevel(logging.DEBUG if config.debug else logging.INFO)
 
 
 def reopen() -> None:

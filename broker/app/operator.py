@@ -1,6 +1,7 @@
 """Operator mode: trusted operators, the accounts' tokens, and the authenticator that goes by them."""
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from broker.core.operator_auth import OperatorAuthenticator
 from broker.core.server import Server
 from broker.identity.jwt import JwtError
 from broker.identity.trust import Trust, bare_token
+
+log = logging.getLogger("broker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +80,22 @@ def install(server: Server, config: Config) -> Operation:
     )
     tokens = tuple(bare_token(_text(entry)) for entry in config.operator)
     return Operation(trust, claims, accounts, tokens)
+
+
+def renew_preload(operation: Operation, server: Server, preload: dict[str, str]) -> None:
+    """After ``resolver_preload`` was read anew. In memory it is all there is: accounts that it lacks are gone."""
+    claims, accounts, now_s = operation.claims, operation.accounts, server.clock.wall_s()
+    if isinstance(claims, MemoryClaims):
+        for name in claims.accounts():
+            if name not in preload:
+                log.info('Reloaded: deleting account [removed]: "%s"', name)
+                claims.remove((name,))
+                accounts.delete(name)
+    for name, token in preload.items():
+        try:
+            judged = accounts.judge(token, name, now_s, same_second=True)
+            if judged.changes:
+                claims.put({name: token})
+                accounts.apply(judged, now_s)
+        except (JwtError, OSError) as error:
+            log.error("Preloaded account [%s] not valid: %s", name, error)

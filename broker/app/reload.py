@@ -1,11 +1,12 @@
 """SIGHUP: what a new configuration changes in a running server. All of it, or nothing."""
 
-from collections.abc import Iterator
-from dataclasses import fields
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from broker.app import build, logs
+from broker.app import build, files, logs
+from broker.app.listeners import Contexts, StartError, contexts_of
+from broker.app.reload_rules import ReloadError, changes, keep_decided
 from broker.config.errors import ConfigError
 from broker.config.load import load
 from broker.config.options import Config
@@ -20,79 +21,83 @@ from broker.protocol.errors import Reason
 if TYPE_CHECKING:
     from broker.app.service import Service
 
-#: Options that a running server can take over; all others must stay as they are.
-RELOADABLE = frozenset(
-    (
-        "config_digest", "authorization", "accounts", "no_auth_user", "max_connections", "max_control_line",
-        "max_payload", "max_pending", "max_subscriptions", "max_subscription_tokens", "ping_interval", "ping_max",
-        "write_deadline", "lame_duck_duration", "lame_duck_grace_period", "no_fast_producer_stall", "debug", "trace",
-        "trace_verbose", "trace_headers", "max_traced_msg_len", "client_advertise", "connect_error_reports",
-        "reconnect_error_reports", "server_tags", "server_metadata", "resolver_preload", "mappings",
-    )
-)  # fmt: skip
-#: Written by the server itself once it listens.
-_DECIDED = frozenset(("port", "http_host", "http_port"))
+log = logging.getLogger("broker")
 
 
-class ReloadError(Exception):
-    """Nothing was changed; the sentence says why."""
-
-
-def reload(service: "Service") -> Iterator[str]:
-    """Yields a line for each option that changed. Raises ReloadError before anything is changed."""
+def reload(service: "Service") -> None:
+    """Raises ReloadError before anything is changed."""
     if not service.config.config_file:
         raise ReloadError("can only reload config when a file is provided using -c or --config")
+    old = service.config
     try:
         fresh = load(service.flags).config
-    except ConfigError as error:
+        keep_decided(old, fresh)
+        lines = changes(old, fresh)
+        contexts = contexts_of(fresh)
+    except (ConfigError, StartError) as error:
         raise ReloadError(str(error)) from error
-    changed = list(_changes(service.config, fresh))
-    for name in changed:
-        if name not in RELOADABLE:
-            old, new = getattr(service.config, name), getattr(fresh, name)
-            raise ReloadError(f"config reload not supported for {name}: old={old!r}, new={new!r}")
-    _read_certificates(service)
-    _apply(service, fresh, changed)
-    return (name for name in changed if name != "config_digest")
-
-
-def _changes(old: Config, new: Config) -> Iterator[str]:
-    if new.websocket.port == -1:
-        new.websocket.port = old.websocket.port
-    for field in fields(Config):
-        name = field.name
-        if name in _DECIDED and getattr(new, name) in (-1, 0, ""):
-            setattr(new, name, getattr(old, name))
-        if getattr(old, name) != getattr(new, name):
-            yield name
-
-
-def _read_certificates(service: "Service") -> None:
-    """The same files may hold newer certificates; connections made from now on see them."""
-    if service.contexts:
-        from broker.net import tls
-
-        try:
-            for context, rules in service.contexts:
-                tls.load(context, rules)
-        except tls.TlsError as error:
-            raise ReloadError(str(error)) from error
-
-
-def _apply(service: "Service", fresh: Config, changed: list[str]) -> None:
-    server = service.server
-    port = server.options.port
-    options = build.server_options(fresh)
-    options.port = port
-    server.options = options
     service.config = fresh
-    logs.set_level(debug=fresh.debug, trace=fresh.trace)
-    for client in server.clients.values():
-        if isinstance(client.wire, Connection):
-            client.wire.retrace()
-    identity = {"authorization", "accounts", "no_auth_user", "mappings"} & set(changed)
-    if identity and not build.operator_mode(fresh):
+    for line in lines:
+        log.info("%s", line)
+    _log_anew(service.server, old, fresh)
+    _apply(service.server, old, fresh)
+    if service.operation is not None:
+        from broker.app import operator
+
+        operator.renew_preload(service.operation, service.server, fresh.resolver_preload)
+    _write_files(service, old, fresh)
+    _listen_anew(service, old, fresh, contexts)
+    service.system.configured(fresh)
+    log.info("Reloaded server configuration (%s)", fresh.config_digest)
+
+
+def _log_anew(server: Server, old: Config, fresh: Config) -> None:
+    if logs.settings(old) != logs.settings(fresh):
+        try:
+            logs.set_up(fresh)
+        except OSError as error:
+            log.error("error opening file: open %s: %s", fresh.log_file, error.strerror)
+    if logs.traced(old) != logs.traced(fresh):
+        for client in server.clients.values():
+            if isinstance(client.wire, Connection):
+                client.wire.retrace()
+
+
+def _apply(server: Server, old: Config, fresh: Config) -> None:
+    options = build.server_options(fresh)
+    options.port = server.options.port
+    server.options = options
+    if not build.operator_mode(fresh):
         _replace_users(server, fresh)
+    if old.max_connections != fresh.max_connections and (
+        closed := server.keep_within_connections()
+    ):
+        log.info("Closed %d connections to fall within max_connections", closed)
+    if old.max_payload != fresh.max_payload:
+        for client in server.clients.values():
+            client.renew_limits()
+
+
+def _write_files(service: "Service", old: Config, fresh: Config) -> None:
+    try:
+        if fresh.pid_file and fresh.pid_file != old.pid_file:
+            files.write_pid(fresh.pid_file)
+        if fresh.ports_file_dir != old.ports_file_dir:
+            files.remove("", old.ports_file_dir)
+            if fresh.ports_file_dir:
+                files.write_ports(fresh.ports_file_dir, service.listeners.addresses)
+    except files.FileError as error:
+        log.error("%s", error)
+
+
+def _listen_anew(service: "Service", old: Config, fresh: Config, contexts: Contexts) -> None:
+    """The same files may hold newer certificates; connections made from now on see them."""
+    if old.tls or fresh.tls or fresh.websocket.tls:
+        service.listeners.renew(fresh, contexts)
+        service.spawn(service.listeners.reopen(), "listeners")
+
+
+# Users -----------------------------------------------------------------------------------------------
 
 
 def _replace_users(server: Server, config: Config) -> None:
@@ -101,8 +106,13 @@ def _replace_users(server: Server, config: Config) -> None:
     authenticator = build.authenticator(server, config)
     authenticator.inherit(server.authenticator)
     server.authenticator = authenticator
+    names = {user.nkey or user.user for user in config.users()}
     for client in tuple(server.clients.values()):
         if not client.connected:
+            continue
+        name = client.options.nkey or client.options.user
+        if name and names and name not in names:
+            server.close_client(client, Reason.CLIENT_CLOSED)
             continue
         answer = authenticator.recheck(client.options, client.peer)
         server.resolve(client, answer, partial(_renew, server, client))
@@ -115,5 +125,7 @@ def _replace_users(server: Server, config: Config) -> None:
 def _renew(server: Server, client: Client, answer: Answer) -> None:
     if isinstance(answer, Refusal):
         server.close_client(client, Reason.AUTHENTICATION_FAILURE, errors.AUTHORIZATION_VIOLATION)
+    elif answer.account is not client.account:
+        server.close_client(client, Reason.CLIENT_CLOSED)  # it comes again, with its subscriptions
     else:
         server.register(client, answer)

@@ -8,31 +8,25 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable, Coroutine
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from broker import NATS_VERSION, __version__, builds
 from broker.app import build, files, logs
+from broker.app.listeners import Listeners, StartError
 from broker.app.system import System
 from broker.config.flags import Flags
 from broker.config.load import Loaded
-from broker.config.options import DEFAULT_HOST, PeerConfig, TlsConfig
 from broker.core.account import Account
 from broker.core.server import Server
 from broker.identity import nkeys
 from broker.net import client_log
-from broker.net.connection import Connection
 from broker.net.flusher import Flusher
-from broker.net.sockets import ListenError, open_listener, port_of, show, urls
 from broker.protocol.errors import Reason
 from broker.system.requests import ReloadRefused
 
 if TYPE_CHECKING:
-    import ssl
-
     from broker.app.jetstream import JetStreamService
     from broker.app.operator import Operation
-    from broker.net.tls import TlsRules
 
 log = logging.getLogger("broker")
 
@@ -44,18 +38,11 @@ _SIGNAL_NAMES = {
 _END_S = 2.0
 
 
-class StartError(Exception):
-    """The server can't start; the sentence is for the log."""
-
-
 def serve(flags: Flags, loaded: Loaded, listening: dict[str, socket.socket | None]) -> int:
     """Runs until a signal ends it; the exit status. ``listening``: sockets that are open already, by listener."""
     config = loaded.config
     try:
-        logs.set_up(
-            file=config.log_file, debug=config.debug, trace=config.trace, times=config.logtime,
-            utc=config.logtime_utc, size_limit=config.log_size_limit, kept=config.log_max_num,
-        )  # fmt: skip
+        logs.set_up(config)
     except OSError as error:
         logs.set_up()
         log.critical("error opening file: open %s: %s", config.log_file, error.strerror)
@@ -87,23 +74,18 @@ class Service:
         self, flags: Flags, loaded: Loaded, listening: dict[str, socket.socket | None]
     ) -> None:
         self.flags = flags
-        self._listening = listening
         self.config = loaded.config
         self._warnings = loaded.warnings
         self.server = Server(build.server_options(self.config), _server_id())
         self.tasks: set[asyncio.Task[None]] = set()
         #: None outside operator mode.
         self.operation: Operation | None = None
-        self._listeners: list[_Listener] = []
-        self._client_listeners: list[_Listener] = []
-        self._addresses: dict[str, list[str]] = {}
-        #: In use by listeners; a reload reads their certificates anew.
-        self.contexts: list[tuple[ssl.SSLContext, TlsRules]] = []
         self._end: asyncio.Event = asyncio.Event()
         self._flusher: Flusher | None = None
         #: None where JetStream is off.
         self.jetstream: JetStreamService | None = None
         self.system = System(self.server, self.config)
+        self.listeners = Listeners(self.server, self.system.monitor, self.config, listening)
 
     async def run(self) -> None:
         self._say_hello()
@@ -114,8 +96,8 @@ class Service:
         self._identify()
         try:
             self._start_jetstream()
-            await self._start_listeners()
-            self.system.start(self.config, self.operation, self._reload_or_refuse, self._spawn)
+            await self.listeners.start()
+            self.system.start(self.config, self.operation, self._reload_or_refuse, self.spawn)
             self._write_files()
             log.info("Server is ready")
             gc.freeze()  # what the start has made stays: no collection need look at it again
@@ -182,82 +164,13 @@ class Service:
     def _is_deleted(self, name: str) -> bool:
         return self.operation is not None and self.operation.accounts.is_deleted(name)
 
-    async def _start_listeners(self) -> None:
-        config = self.config
-        if config.http_port or config.https_port:
-            await self._listen_monitoring()
-        if config.websocket.port:
-            await self._listen_websocket()
-        for peer in config.peers.values():
-            if peer.port is not None:
-                await self._listen_peer(peer)
-        await self._listen_clients()
-
-    async def _listen_monitoring(self) -> None:
-        from broker.net.monitoring import MonitorConnection, Pages
-
-        config = self.config
-        secure = config.tls if config.https_port else None
-        host, port = config.http_host or DEFAULT_HOST, config.http_port or config.https_port
-        sock = self._open("Can't start monitoring: can't listen to the monitor port", host, port)
-        config.http_host = host
-        if secure is None:
-            config.http_port = port_of(sock)
-        scheme, loop = "https" if secure else "http", asyncio.get_running_loop()
-        log.info("Starting %s monitor on %s", scheme, show(host, port_of(sock)))
-        factory = partial(MonitorConnection, Pages(self.system.monitor), loop)
-        context = self._context(secure) if secure else None
-        self._listeners.append(await loop.create_server(factory, sock=sock, ssl=context))
-        self._addresses["monitoring"] = urls(scheme, host, port_of(sock))
-
-    async def _listen_websocket(self) -> None:
-        from broker.net.websocket import WebsocketConnection, WebsocketRules
-
-        config, loop = self.config.websocket, asyncio.get_running_loop()
-        sock = self._listening.get("websocket") or self._open(
-            "Unable to listen for websocket connections", config.host, config.port
-        )
-        config.port = port_of(sock)
-        rules = WebsocketRules(
-            same_origin=config.same_origin,
-            allowed_origins=frozenset(config.allowed_origins),
-            compression=config.compression,
-            handshake_timeout_s=config.handshake_timeout,
-            cookies=build.cookies(config),
-            headers=tuple(config.headers.items()),
-            tls=config.tls is not None,
-        )
-        factory = partial(WebsocketConnection, self.server, loop, rules)
-        context = self._context(config.tls) if config.tls is not None else None
-        self._listeners.append(await loop.create_server(factory, sock=sock, ssl=context))
-        scheme = "wss" if context is not None else "ws"
-        log.info(
-            "Listening for websocket clients on %s://%s", scheme, show(config.host, port_of(sock))
-        )
-        if context is None:
-            log.warning("Websocket not configured with TLS. DO NOT USE IN PRODUCTION!")
-        self._addresses["websocket"] = urls(scheme, config.host, port_of(sock))
-
-    async def _listen_peer(self, peer: PeerConfig) -> None:
-        """Launchers wait for these ports; whoever connects is turned away."""
-        assert peer.port is not None  # the caller looked
-        sock = self._open(f"Error listening on {peer.kind} port", peer.host, peer.port)
-        listener = await asyncio.get_running_loop().create_server(
-            partial(_Refusal, peer.kind), sock=sock
-        )
-        self._listeners.append(listener)
-        kind = {"leafnodes": "leafnode", "cluster": "route"}.get(peer.kind, peer.kind)
-        log.info("Listening for %s connections on %s", kind, show(peer.host, port_of(sock)))
-        if peer.kind == "cluster":
-            self._addresses["cluster"] = urls("nats", peer.host, port_of(sock))
-
     def _start_coordination(self) -> None:
         url = self.config.coordination.url
         if not url:
             return
         from broker.app import coordination
 
-        self._spawn(coordination.run(self.server, self.operation, self.config), "coordination")
+        self.spawn(coordination.run(self.server, self.operation, self.config), "coordination")
 
     # Signals -----------------------------------------------------------------------------------------
 
@@ -280,11 +193,10 @@ class Service:
         """Take no new clients, tell those that are here, close them one by one, end."""
         if not self.server.lame_duck:
             log.info("Entering lame duck mode, stop accepting new clients")
-            for listener in self._client_listeners:
-                listener.close()
+            self.listeners.close_clients()
             self.system.lame_duck()
             self.server.begin_lame_duck()
-            self._spawn(self._evict(), "lame duck mode")
+            self.spawn(self._evict(), "lame duck mode")
 
     async def _evict(self) -> None:
         options = self.server.options
@@ -306,88 +218,24 @@ class Service:
 
     def _reload_or_refuse(self) -> None:
         """Raises ReloadRefused, after it was logged."""
-        from broker.app.reload import ReloadError, reload
+        from broker.app.reload import reload
+        from broker.app.reload_rules import ReloadError
 
         try:
-            for line in reload(self):
-                log.info("Reloaded: %s", line)
+            reload(self)
         except ReloadError as error:
             log.error("Failed to reload server configuration: %s", error)
             raise ReloadRefused(str(error)) from error
-        self.system.configured(self.config)
-        log.info("Reloaded server configuration")
 
     # Beginning, in detail ----------------------------------------------------------------------------
-
-    async def _listen_clients(self) -> None:
-        config, loop = self.config, asyncio.get_running_loop()
-        sock = self._listening.get("clients") or self._open(
-            "Error listening on port", config.host, config.port
-        )
-        self.server.options.port = port_of(sock)
-        tls = config.tls
-        first = tls is not None and tls.handshake_first
-        if tls is None:
-            factory = partial(Connection, self.server, loop)
-            listener: _Listener = await loop.create_server(factory, sock=sock)
-        else:
-            listener = await self._listen_tls(tls, sock)
-        self._client_listeners.append(listener)
-        log.info("Listening for client connections on %s", show(config.host, port_of(sock)))
-        if tls is not None:
-            optional = config.allow_non_tls and not first
-            log.info("TLS %s for client connections", "available" if optional else "required")
-        if first:
-            log.warning(
-                'Clients that are not using "TLS Handshake First" option will fail to connect'
-            )
-        scheme = "tls" if tls is not None else "nats"
-        self._addresses["nats"] = urls(scheme, config.host, port_of(sock))
-
-    async def _listen_tls(self, config: TlsConfig, sock: socket.socket) -> "_Listener":
-        """Handshake first, or INFO first, or whichever the client begins with."""
-        from broker.net.hello import HelloListener
-        from broker.net.tls import TlsConnection
-
-        loop, context = asyncio.get_running_loop(), self._context(config)
-        rules = build.tls_rules(config, optional=self.config.allow_non_tls)
-        factory = partial(TlsConnection, self.server, loop, rules, context)
-        if config.hello_wait:
-            wait_s = config.hello_wait
-            return HelloListener(loop, sock, factory, context, wait_s, rules.timeout_s)
-        if config.handshake_first:
-            return await loop.create_server(
-                partial(factory, True),
-                sock=sock,
-                ssl=context,
-                ssl_handshake_timeout=rules.timeout_s,
-            )
-        return await loop.create_server(factory, sock=sock)
-
-    def _context(self, config: TlsConfig) -> "ssl.SSLContext":
-        from broker.net import tls
-
-        rules = build.tls_rules(config)
-        try:
-            context = tls.context_of(rules)
-        except tls.TlsError as error:
-            raise StartError(str(error)) from error
-        self.contexts.append((context, rules))
-        return context
-
-    def _open(self, what: str, host: str, port: int) -> socket.socket:
-        try:
-            return open_listener(host, port)
-        except ListenError as error:
-            raise StartError(f"{what}: {error}") from error
 
     def _write_files(self) -> None:
         if self.config.pid_file:
             files.write_pid(self.config.pid_file)
         if self.config.ports_file_dir:
-            files.write_ports(self.config.ports_file_dir, self._addresses)
+            files.write_ports(self.config.ports_file_dir, self.listeners.addresses)
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(coroutine, name=name)
         self.tasks.add(task)
         task.add_done_callback(self._ended)
@@ -401,8 +249,7 @@ class Service:
 
     async def _stop(self) -> None:
         log.info("Initiating Shutdown...")
-        for listener in (*self._client_listeners, *self._listeners):
-            listener.close()
+        self.listeners.close()
         for task in tuple(self.tasks):
             task.cancel()
         if self.jetstream is not None:
@@ -421,24 +268,3 @@ class Service:
 def _server_id() -> str:
     """A name in the form of a server's public key; nothing is ever signed with it, so there is no private one."""
     return nkeys.encode_public("server", secrets.token_bytes(32))
-
-
-class _Listener(Protocol):
-    """An asyncio server, or a ``HelloListener``."""
-
-    def close(self) -> None: ...
-
-
-class _Refusal(asyncio.Protocol):
-    """Turns away another server."""
-
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        log.warning(
-            "%s connection from %s turned away: this server stands alone",
-            self._kind,
-            transport.get_extra_info("peername"),
-        )
-        transport.close()

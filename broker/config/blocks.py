@@ -25,6 +25,7 @@ from broker.config.values import (
     kind_of,
     listen,
     mapping,
+    place,
     port,
     seconds,
     size,
@@ -141,12 +142,13 @@ def tls(node: Node, report: Report) -> TlsConfig:
             raise BadValue("missing 'key_file' in TLS configuration", node)
         raw.certs = ((raw.cert_file, raw.key_file),)
     return TlsConfig(
+        place=place(node),
         certs=raw.certs,
         ca_file=raw.ca_file,
         verify=raw.verify or raw.verify_and_map,
         verify_and_map=raw.verify_and_map,
         timeout=raw.timeout,
-        handshake_first=raw.handshake_first is True,
+        handshake_first=raw.handshake_first is not False,
         hello_wait=0.0 if isinstance(raw.handshake_first, bool) else raw.handshake_first,
         min_version=raw.min_version,
     )

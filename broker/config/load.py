@@ -157,11 +157,12 @@ def _tls(config: Config) -> str | None:
     for block in (config.tls, config.websocket.tls):
         if block is None:
             continue
+        where = f"{block.place}: " if block.place else ""
         for path in (p for pair in block.certs for p in pair):
             if not Path(path).is_file():
-                return f"error parsing X509 certificate/key pair: open {path}: no such file or directory"
+                return f"{where}error parsing X509 certificate/key pair: open {path}: no such file or directory"
         if block.ca_file and not Path(block.ca_file).is_file():
-            return f"error parsing CA file: open {block.ca_file}: no such file or directory"
+            return f"{where}open {block.ca_file}: no such file or directory"
         if block.verify and not block.ca_file:
             return "tls: verify needs a ca_file"
     return None

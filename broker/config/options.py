@@ -16,13 +16,16 @@ TLS_TIMEOUT_S = 2.0
 class TlsConfig:
     """A ``tls`` block; ``certs`` are pairs of certificate and key files, ``timeout`` 0 = the default."""
 
+    #: Where the block stands, ``file:line:col``; "" for flags.
+    place: str = field(default="", compare=False)
+
     certs: tuple[tuple[str, str], ...] = ()
     ca_file: str = ""
     verify: bool = False
     verify_and_map: bool = False
     timeout: float = 0.0
     handshake_first: bool = False
-    #: Seconds to wait for a handshake before INFO is sent (``handshake_first: auto``, or a duration); 0 = don't.
+    #: With ``handshake_first``: INFO is sent after so many seconds without (``auto``, or a duration); 0 = never.
     hello_wait: float = 0.0
     min_version: str = ""
 
@@ -296,10 +299,10 @@ class Config:
     coordination: CoordinationConfig = field(default_factory=CoordinationConfig)
 
     def auth_timeout(self) -> float:
-        """Seconds for CONNECT: as set, else 2 s, to which a TLS handshake may add its own time."""
+        """Seconds for CONNECT: as set, else 2 s, or one second more than a TLS handshake may take."""
         if self.authorization.timeout:
             return self.authorization.timeout
-        return AUTH_TIMEOUT_S + (self.tls.timeout if self.tls else 0.0)
+        return (self.tls.timeout or TLS_TIMEOUT_S) + 1.0 if self.tls else AUTH_TIMEOUT_S
 
     def users(self) -> list[UserConfig]:
         """Those of ``authorization`` and of every account."""

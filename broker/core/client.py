@@ -339,6 +339,14 @@ class Client:
         self.max_subs = min(bounds, default=NO_LIMIT)
         self.refresh_shortcuts()
 
+    def renew_limits(self) -> None:
+        """After the server's have changed."""
+        grant = self.grant
+        if grant is None:
+            self.set_limits()
+        else:
+            self.set_limits(grant.subs, grant.payload)
+
     def set_permissions(self, permissions: Permissions | None) -> None:
         self.permissions = permissions
         responses = permissions.responses if permissions is not None else None

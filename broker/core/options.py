@@ -17,6 +17,7 @@ class ServerOptions:
     max_control_line: int = 4096
     max_payload: int = 1024 * 1024
     max_pending: int = 64 * 1024 * 1024
+    #: 0 = without limit, -1 = nobody is let in.
     max_connections: int = 64 * 1024
     #: Per connection; 0 or -1 = without limit.
     max_subscriptions: int = 0

@@ -138,6 +138,14 @@ class Server:
             self._limit(client, Reason.MAX_ACCOUNT_CONNECTIONS, errors.MAX_ACCOUNT_CONNECTIONS)
         return len(surplus)
 
+    def keep_within_connections(self) -> int:
+        """After ``max_connections`` changed: closes the newest that are too many; how many."""
+        limit = self.options.max_connections
+        surplus = tuple(self.clients.values())[max(limit, 0) :] if limit else ()
+        for client in surplus:
+            self._limit(client, Reason.MAX_CONNECTIONS, errors.MAX_CONNECTIONS)
+        return len(surplus)
+
     # Clients come -----------------------------------------------------------------------------------
 
     @property

@@ -165,16 +165,6 @@ async def test_reload_replaces_users(tmp_path: Path) -> None:
         await client.close()
 
 
-def test_reload_refuses_what_cannot_change(tmp_path: Path) -> None:
-    with program(tmp_path) as server:
-        path = tmp_path / "server.conf"
-        path.write_text(path.read_text() + "server_name: other\n")
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(
-            lambda: "config reload not supported for server_name" in server.log, "the refusal"
-        )
-
-
 def test_lame_duck_without_clients_ends(tmp_path: Path) -> None:
     with program(tmp_path) as server:
         assert server.signal(signal.SIGUSR2) == 0
