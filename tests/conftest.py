@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nats.aio.client import Client
 
 from tests.contract.valkey import Valkey
 from tests.support.stack import Stack
@@ -14,6 +15,28 @@ from tests.support.stack import Stack
 os.environ["PATH"] = (
     f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 )
+
+
+_one_round_trip = Client.flush
+
+
+async def _flush(client: Client, timeout: int = 10) -> None:
+    """nats-py writes its PING past what waits in its own buffer; a second round trip is behind all of it."""
+    await _one_round_trip(client, timeout)
+    await _one_round_trip(client, timeout)
+
+
+Client.flush = _flush
+
+#: Most tests wait more than they compute; more processes than this only delay one another.
+WORKERS_MAX = 4
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite runs in several processes, a file in one; what was named runs in this one."""
+    if config.invocation_params.args and config.args != config.getini("testpaths"):
+        return 0
+    return min(WORKERS_MAX, (os.cpu_count() or 1) + 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

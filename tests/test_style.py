@@ -133,6 +133,8 @@ import importlib, os, sys
 if sys.argv[1] == "console":
     import django
     django.setup()
+    import daphne.server, drf_spectacular.openapi, nats, prometheus_client, rest_framework.test  # what takes long
+import asyncio, json, nacl.signing, redis.asyncio, ssl, uvloop
 failed = []
 for module in sys.argv[2:]:
     child = os.fork()

@@ -12,6 +12,8 @@ from nats.aio.subscription import Subscription
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NoAnswer
 
+from tests.support.wait import until
+
 #: Values that are a server's own: compared only for being there.
 _OWN = {
     "created", "ts", "last_active", "timestamp", "id", "pinned_ts", "pinned_client_id", "pinned_id", "pause_remaining",
@@ -95,6 +97,15 @@ class Side:
         await self.client.publish(subject, payload, reply=inbox, headers=named or None)
         await self.client.flush()
         return inbox
+
+    async def waiting(self, stream: str, count: int, name: str = "C") -> None:
+        """``count`` pull requests wait: one that is on its way may be overtaken by what follows it."""
+
+        async def there() -> bool:
+            answer = await self.client.request(f"$JS.API.CONSUMER.INFO.{stream}.{name}", timeout=5)
+            return bool(json.loads(answer.data).get("num_waiting") == count)
+
+        await until(there, f"{count} pull requests of {name}")
 
     async def expect(self, subject: str, count: int, *, quiet: bool = True) -> None:
         """``count`` messages come to ``subject``; with ``quiet`` no more than that."""

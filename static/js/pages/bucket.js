@@ -121,7 +121,7 @@ export function BucketPage({ namespace }) {
   const base = url`/api/namespaces/${namespace.id}/kv/${bucket}`;
   const asked = new URLSearchParams({ limit, ...(filter && { filter }) }).toString();
   const resource = useResource((signal) => get(`${base}?${asked}`, { signal }), [base, asked]);
-  useEvery(REFRESH_MS, () => !resource.loading && !resource.error && resource.reload());
+  useEvery(REFRESH_MS, () => open !== "delete" && !resource.loading && !resource.error && resource.reload()); // what is being deleted isn't asked for
   const writes = mayWrite(namespace.role);
   const choose = (key) => setQuery({ filter, key });
   const { data } = resource;

@@ -74,8 +74,8 @@ export function StreamPage({ namespace }) {
   const { stream } = route.value.params;
   const base = url`/api/namespaces/${namespace.id}/streams/${stream}`;
   const resource = useResource((signal) => get(base, { signal }), [base]);
-  useEvery(REFRESH_MS, () => !resource.loading && !resource.error && resource.reload());
   const [open, setOpen] = useState(null);
+  useEvery(REFRESH_MS, () => open !== "delete" && !resource.loading && !resource.error && resource.reload()); // what is being deleted isn't asked for
   const tab = TABS.some(([name]) => name === route.value.query.get("tab")) ? route.value.query.get("tab") : "messages";
   const info = resource.data;
   const writes = mayWrite(namespace.role);

@@ -132,7 +132,9 @@ async def test_each_of_many_has_its_own_outcome(redis: Redis) -> None:
 WRONG = [None, "", 5, "x", KeyPair.generate("user").public]
 
 
-@pytest.mark.parametrize("accounts", [*WRONG, [], *([one] for one in WRONG), ["A"] * 101])
+@pytest.mark.parametrize(
+    "accounts", [*WRONG, [], *([one] for one in WRONG), ["A"] * 101], ids=range(2 * len(WRONG) + 2)
+)
 async def test_arguments_that_name_no_account(redis: Redis, accounts: object) -> None:
     with pytest.raises(CommandError, match="account"):
         await redis.sync.apply_claims({"accounts": accounts})

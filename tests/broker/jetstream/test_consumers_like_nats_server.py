@@ -455,11 +455,13 @@ async def _deletions_and_purges(s: Side) -> None:
     await s.info("DE")
     await s.expect("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>", 1)
     inbox = await s.request("DE", {"batch": 1, "expires": 5 * _SECOND})
+    await s.waiting("DE", 1)
     await s.api("CONSUMER.DELETE.DE.C")
     await s.expect(inbox, 1)
     await s.consumer("DE", "E")
     inbox = await s.request("DE", {"batch": 5, "expires": 5 * _SECOND}, name="E")
     await s.expect(inbox, 1)
+    await s.waiting("DE", 1, name="E")
     await s.api("STREAM.DELETE.DE")
     await s.expect(inbox, 1)
 
