@@ -17,6 +17,7 @@ from scaleway_core.api import ScalewayException
 
 from tests.support.clients import connect
 from tests.support.stack import Stack
+from tests.support.wait import wait_until
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,9 @@ async def test_streams_go_with_their_account(sdk: Sdk, stack: Stack, tmp_path: P
 
     assert [path for path in kept() if "ORDERS" in str(path)]
     await asyncio.to_thread(sdk.nats.delete_nats_account, nats_account_id=account.id)
-    left = [path for path in kept() if not path.name.endswith(".jwt")]
-    assert left == []
+    wait_until(
+        lambda: all(path.suffix == ".jwt" for path in kept()), "the end of the account's files"
+    )
     await client.close()
 
 
