@@ -11,13 +11,17 @@ What is here has a twin in plain Python, which says what it is for and which eve
     sublist.pxi        broker.core.sublist.Leaf, Node and search
     receive.pxi        broker.core.receive.receive
     crc32.pxi          zlib.crc32
+    message_index.pxi  broker.storage.entry_table.EntryColumns, subject_index.SubjectEntries, message_index.IndexEntries
+    appending.pxi      broker.storage.appending.Appending
     ledger.pxi         broker.storage.consumer_state.PendingMessages, ConsumerState and ChangeLog
 
 No object is made for a message on its way through the lanes; whatever isn't a publish in its usual form goes to
 ``broker.core.publish``, as in the twin.
 """
 
+from cpython.array cimport array, clone, resize_smart
 from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItem
 from cpython.memoryview cimport PyMemoryView_FromMemory
@@ -51,4 +55,6 @@ include "message.pxi"
 include "match.pxi"
 include "sublist.pxi"
 include "receive.pxi"
+include "message_index.pxi"
+include "appending.pxi"
 include "ledger.pxi"

@@ -16,7 +16,7 @@ class File(Protocol):
     def read_at(self, size: int, offset: int) -> bytes:
         """Up to ``size`` bytes; fewer at the end of the file."""
 
-    def write_at(self, data: bytes, offset: int) -> None:
+    def write_at(self, data: bytes | bytearray, offset: int) -> None:
         """All of ``data`` or OSError."""
 
     def sync(self) -> None:
@@ -76,7 +76,7 @@ class OsFile:
             parts.append(data)
         return b"".join(parts)
 
-    def write_at(self, data: bytes, offset: int) -> None:
+    def write_at(self, data: bytes | bytearray, offset: int) -> None:
         written = os.pwrite(self._fd, data, offset)
         while written < len(data):
             written += os.pwrite(self._fd, memoryview(data)[written:], offset + written)

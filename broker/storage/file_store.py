@@ -6,19 +6,16 @@ the floor or the last sequence moved otherwise. See ``segment`` for the form and
 
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
+from broker.storage.appending import Appending, Removals, Staged
 from broker.storage.disk import Disk
 from broker.storage.entry_table import EntryTable
 from broker.storage.jobs import CommitJob, DropJob, EraseJob, RewriteJob, SidecarJob, Write
-from broker.storage.message_index import MessageIndex
 from broker.storage.recovery import DamageReport, recover
 from broker.storage.segment import (
     BOUNDS,
     DELETE,
     GROUP_END,
-    GROUPED,
-    MESSAGE,
     RECORDS_AT,
     Head,
     decode_message,
@@ -40,40 +37,7 @@ _OPEN_MAX = 8
 _AHEAD_BYTES = 128 * 1024
 
 
-@dataclass(slots=True)
-class _Removals:
-    """What was removed from segments (by id): single messages, or in one go. Until it's committed, the messages may
-    come back, so their bytes stay."""
-
-    seqs: dict[int, list[int]] = field(default_factory=dict)
-    cleared: set[int] = field(default_factory=set)
-
-    def touched(self) -> set[int]:
-        return self.cleared | self.seqs.keys()
-
-    def merge(self, later: "_Removals") -> None:
-        self.cleared |= later.cleared
-        for segment_id, seqs in later.seqs.items():
-            self.seqs.setdefault(segment_id, []).extend(seqs)
-
-
-@dataclass(slots=True)
-class _Staged:
-    """What the next commit will write."""
-
-    writes: list[Write] = field(default_factory=list)
-    #: Sequence → message: readable before it's on disk.
-    messages: dict[int, Message] = field(default_factory=dict)
-    deletes: list[int] = field(default_factory=list)
-    erasures: list[int] = field(default_factory=list)
-    bounds: bool = False
-    #: Messages of the group that is open, and the first one's sequence.
-    grouped: int = 0
-    group_first: int = 0
-    removals: "_Removals" = field(default_factory=lambda: _Removals())
-
-
-class FileStore:
+class FileStore(Appending):
     """Implements ``StreamStore``. Opening reads the directory and may take long; it must exist.
 
     ``random_bytes(n)`` gives the salts. ``reports`` says what was damaged or torn when it was opened.
@@ -86,23 +50,22 @@ class FileStore:
         random_bytes: Callable[[int], bytes],
         segment_bytes_max: int = SEGMENT_BYTES_MAX,
     ) -> None:
+        super().__init__()
         self._disk, self._directory = disk, directory
         self._random_bytes = random_bytes
         self._segment_bytes_max = segment_bytes_max
         found = recover(disk, directory)
-        self.index: MessageIndex = found.index
+        self.index = found.index
         self.reports: list[DamageReport] = found.reports
-        self.error = ""
         self._segments = found.segments
         self._by_table = {id(segment.table): segment for segment in found.segments}
         self._next_id = found.highest_id + 1
         self._epoch = found.epoch_max + 1
-        self._staged = _Staged()
         self._in_flight: CommitJob | None = None
-        self._sent = _Staged()
+        self._sent = Staged()
         #: Commits since the last sync: whether there are any, and what they removed.
         self._unsynced = False
-        self._unsynced_removals = _Removals()
+        self._unsynced_removals = Removals()
         self._committed_floor = self._sent_floor = self.index.first_seq()
         #: Deleted messages to overwrite: their deletion not synced yet; synced; followed by a later epoch, so
         #: that a torn overwriting can't be taken for a torn commit.
@@ -131,52 +94,10 @@ class FileStore:
 
     # Staging -----------------------------------------------------------------------------------
 
-    def append(
-        self, subject: bytes, header: bytes, payload: bytes, time_ns: int, *,
-        seq: int = 0, expires_ns: int = 0, mark: int = 0, grouped: bool = False,
-    ) -> int:  # fmt: skip
-        index, staged = self.index, self._staged
-        seq = seq or index.last_seq + 1
-        segment = self._active()
-        kind = GROUPED if grouped else MESSAGE
-        record = encode_record(
-            segment.head.salt, kind, self._epoch, seq, time_ns, expires_ns, mark, subject, header, payload
-        )  # fmt: skip
-        index.add(seq, time_ns, subject, len(record) - RECORD_EXTRA_BYTES, segment.end)
-        if expires_ns:
-            index.expires[seq] = expires_ns
-        if mark:
-            index.marks[seq] = mark
-        staged.writes[-1].parts.append(record)
-        staged.messages[seq] = Message(seq, time_ns, subject, header, payload)
-        if grouped:
-            staged.group_first = staged.group_first or seq
-            staged.grouped += 1
-        segment.end += len(record)
-        return seq
-
     def end_group(self) -> None:
         staged = self._staged
         self._control(GROUP_END, staged.grouped, staged.group_first, self.index.last_seq, b"")
         staged.grouped = staged.group_first = 0
-
-    def remove(self, seq: int, *, erase: bool = False) -> bool:
-        if self.error:
-            raise StoreFailed(self.error)
-        found = self.index.remove(seq)
-        if found is None:
-            return False
-        staged = self._staged
-        staged.messages.pop(seq, None)
-        if self.index.first_seq() > seq:
-            staged.bounds = True
-        else:
-            staged.deletes.append(seq)
-        if erase:
-            staged.erasures.append(seq)
-        segment_id = self._by_table[id(found[0])].head.segment_id
-        staged.removals.seqs.setdefault(segment_id, []).append(seq)
-        return True
 
     def remove_below(self, floor: int) -> int:
         if self.error:
@@ -188,8 +109,8 @@ class FileStore:
         self._staged.bounds = True
         return index.remove_below(floor)
 
-    def _active(self) -> Segment:
-        """The segment that takes the next record, with a write of the next commit open for it."""
+    def _active(self) -> Write:
+        """The write of the next commit that takes the next record, at the end of the last segment."""
         if self.error:
             raise StoreFailed(self.error)
         staged, segments = self._staged, self._segments
@@ -197,7 +118,8 @@ class FileStore:
             self._roll()
         elif not staged.writes:
             staged.writes.append(Write(segments[-1], segments[-1].end))
-        return segments[-1]
+        self._open = staged.writes[-1]
+        return self._open
 
     def _roll(self) -> None:
         index, staged = self.index, self._staged
@@ -214,14 +136,16 @@ class FileStore:
         self._segments.append(segment)
         self._by_table[id(segment.table)] = segment
         staged.writes.append(Write(segment, RECORDS_AT, is_new=True))
+        self._open = staged.writes[-1]
         staged.bounds = True
 
     def _control(self, kind: int, seq: int, epoch_at: int, last_seq: int, payload: bytes) -> None:
-        segment = self._active()
+        write = self._active()
+        segment = write.segment
         record = encode_record(
             segment.head.salt, kind, self._epoch, seq, epoch_at, last_seq, 0, b"", b"", payload
         )
-        self._staged.writes[-1].parts.append(record)
+        write.data += record
         segment.end += len(record)
 
     # Committing --------------------------------------------------------------------------------
@@ -239,7 +163,7 @@ class FileStore:
                 return None
             self._staged.writes.append(Write(self._segments[-1], self._segments[-1].end))
         self._stage_controls()
-        staged, self._staged = self._staged, _Staged()
+        staged, self._staged, self._open = self._staged, Staged(), None
         job = CommitJob(
             self._disk, self._directory, staged.writes, sync, self._ticket, self.index.last_seq
         )
@@ -258,29 +182,28 @@ class FileStore:
     def _stage_controls(self) -> None:
         staged = self._staged
         if staged.deletes:
-            segment = self._active()
+            segment = self._active().segment
             deletes = array("Q", staged.deletes)
             segment.deletes += deletes
             self._control(DELETE, 0, segment.epoch_at, 0, deletes.tobytes())
         if staged.bounds:
-            segment = self._active()
+            segment = self._active().segment
             first, last = self.index.first_seq(), self.index.last_seq
             self._control(BOUNDS, first, segment.epoch_at, last, b"")
 
     def finish_commit(self, job: Job, error: OSError | None = None) -> None:
         assert job is self._in_flight, "one commit at a time"
-        sent, self._in_flight, self._sent = self._sent, None, _Staged()
+        sent, self._in_flight, self._sent = self._sent, None, Staged()
         if error is not None:
             self.error = f"{self._directory}: {error.strerror or error}"
             return
         for write in job.writes:
-            size = sum(map(len, write.parts))
-            write.segment.written_end = write.sealed_bytes or write.offset + size
+            write.segment.written_end = write.sealed_bytes or write.offset + len(write.data)
         self._erasures_unsynced += sent.erasures
         self._unsynced_removals.merge(sent.removals)
         if job.sync:
             self._touched |= self._unsynced_removals.touched()
-            self._unsynced_removals = _Removals()
+            self._unsynced_removals = Removals()
             self._committed_floor = self._sent_floor
             self._advance_erasures()
         self._committed_seq, self._committed_ticket = job.last_seq, job.ticket
@@ -297,9 +220,6 @@ class FileStore:
         found = self.index.find(seq)
         if found is None:
             return None
-        staged = self._staged.messages.get(seq) or self._sent.messages.get(seq)
-        if staged is not None:
-            return staged
         table, row = found
         segment = self._by_table[id(table)]
         offset, length = table.offsets[row], table.sizes[row] + RECORD_EXTRA_BYTES
@@ -311,32 +231,34 @@ class FileStore:
 
     def read_run(self, seqs: Sequence[int]) -> list[Message]:
         found: list[Message] = []
-        staged, sent = self._staged.messages, self._sent.messages
         table, segment, start, data = EntryTable(), None, 0, b""
         for seq in seqs:
-            message = staged.get(seq) or sent.get(seq)
-            if message is None:
-                row = table.row_of(seq)
-                if row < 0 or not table.live[row]:
-                    located = self.index.find(seq)
-                    if located is None:
-                        break
-                    table, row = located
-                    segment, data = self._by_table[id(table)], b""
-                assert segment is not None, "a row was found, so its segment is known"
-                offset, salt = table.offsets[row], segment.head.salt
-                parts = decode_message(data, offset - start, salt, seq)
-                if parts is None:
-                    length = max(table.sizes[row] + RECORD_EXTRA_BYTES, _AHEAD_BYTES)
-                    start, data = offset, self._read_at(segment, offset, length)
-                    parts = decode_message(data, 0, salt, seq)
-                if parts is None:
+            row = table.row_of(seq)
+            if row < 0 or not table.live[row]:
+                located = self.index.find(seq)
+                if located is None:
                     break
-                message = Message(seq, *parts)
-            found.append(message)
+                table, row = located
+                segment, data = self._by_table[id(table)], b""
+            assert segment is not None, "a row was found, so its segment is known"
+            offset, salt = table.offsets[row], segment.head.salt
+            parts = decode_message(data, offset - start, salt, seq)
+            if parts is None:
+                length = max(table.sizes[row] + RECORD_EXTRA_BYTES, _AHEAD_BYTES)
+                start, data = offset, self._read_at(segment, offset, length)
+                parts = decode_message(data, 0, salt, seq)
+            if parts is None:
+                break
+            found.append(Message(seq, *parts))
         return found
 
     def _read_at(self, segment: Segment, offset: int, length: int) -> bytes:
+        """Also what isn't written yet; ``offset`` is a record's. Fewer bytes where there are no more."""
+        if offset >= segment.written_end:
+            for write in (*self._staged.writes, *self._sent.writes):
+                at = offset - write.offset
+                if write.segment is segment and 0 <= at < len(write.data):
+                    return bytes(write.data[at : at + length])
         if not segment.is_open:
             self._open_for_reading(segment)
         return segment.file().read_at(length, offset)

@@ -15,7 +15,7 @@ class Write:
 
     segment: Segment
     offset: int
-    parts: list[bytes] = field(default_factory=list)
+    data: bytearray = field(default_factory=bytearray)
     is_new: bool = False
     allocate: int = 0
     sealed_bytes: int = 0
@@ -43,9 +43,8 @@ class CommitJob:
             file.allocate(write.allocate)
         if write.is_new:
             file.write_at(write.segment.head.encode(), 0)
-        if write.parts:
-            data = write.parts[0] if len(write.parts) == 1 else b"".join(write.parts)
-            file.write_at(data, write.offset)
+        if write.data:
+            file.write_at(write.data, write.offset)
         if write.sealed_bytes:
             file.truncate(write.sealed_bytes)
         if self.sync or not is_last or write.is_new:

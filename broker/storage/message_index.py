@@ -6,7 +6,9 @@ what is not here is where the bytes are.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from broker import builds
 from broker.storage.entry_table import EntryTable
 from broker.storage.subject_filter import is_literal, matcher
 from broker.storage.subject_index import SubjectIndex
@@ -15,11 +17,16 @@ from broker.storage.subject_index import SubjectIndex
 _ASK_EACH_MAX = 16
 
 
-class MessageIndex:
-    """Sequences are handed out by the owner, ascending, never twice; ``last_seq`` never falls."""
+class IndexEntries:
+    """What changes with each message. Compiled twin: ``broker/speedups/message_index.pxi``"""
+
+    __slots__ = (
+        "_starts", "bytes", "expires", "floor", "last_seq", "last_time_ns", "marks", "messages", "subjects", "tables",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.tables: list[EntryTable] = []
+        #: The lowest sequence that each table may hold.
         self._starts: list[int] = []
         self.subjects = SubjectIndex()
         self.messages = 0
@@ -31,16 +38,6 @@ class MessageIndex:
         #: seq → when it expires (-1 = never), seq → mark: only of live messages that have one.
         self.expires: dict[int, int] = {}
         self.marks: dict[int, int] = {}
-
-    # Changing ----------------------------------------------------------------------------------
-
-    def begin_table(self, first_seq: int) -> EntryTable:
-        """A new last table, for messages from ``first_seq`` on."""
-        assert not self._starts or first_seq > self._starts[-1] or not len(self.tables[-1])
-        table = EntryTable()
-        self.tables.append(table)
-        self._starts.append(first_seq)
-        return table
 
     def add(self, seq: int, time_ns: int, subject: bytes, size: int, offset: int) -> None:
         """A message at the end of the last table."""
@@ -68,6 +65,51 @@ class MessageIndex:
             self.expires.pop(seq, None)
         if self.marks:
             self.marks.pop(seq, None)
+
+    def find(self, seq: int) -> tuple[EntryTable, int] | None:
+        """Table and row of a live message."""
+        at = bisect_right(self._starts, seq) - 1
+        if at < 0:
+            return None
+        table = self.tables[at]
+        row = table.row_of(seq)
+        return (table, row) if row >= 0 and table.live[row] else None
+
+    def first_seq(self) -> int:
+        """The first live sequence; without one, the sequence that comes next."""
+        if not self.messages:
+            return max(self.last_seq + 1, self.floor)
+        at = max(bisect_right(self._starts, self.floor) - 1, 0)
+        for table in self.tables[at:]:
+            row = table.next_live(self.floor)
+            if row >= 0:
+                self.floor = table.seqs[row]
+                return self.floor
+        raise AssertionError("a message that is counted is in a table")
+
+
+if builds.speedups is not None and not TYPE_CHECKING:
+    IndexEntries = builds.speedups.IndexEntries
+
+
+class MessageIndex(IndexEntries):
+    """Sequences are handed out by the owner, ascending, never twice; ``last_seq`` never falls."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.subjects = SubjectIndex()
+
+    # Changing ----------------------------------------------------------------------------------
+
+    def begin_table(self, first_seq: int) -> EntryTable:
+        """A new last table, for messages from ``first_seq`` on."""
+        assert not self._starts or first_seq > self._starts[-1] or not len(self.tables[-1])
+        table = EntryTable()
+        self.tables.append(table)
+        self._starts.append(first_seq)
+        return table
 
     def remove_below(self, floor: int) -> int:
         """Take out every message below ``floor``; returns how many there were."""
@@ -109,15 +151,6 @@ class MessageIndex:
         self.tables[at] = smaller
 
     # By sequence -------------------------------------------------------------------------------
-
-    def find(self, seq: int) -> tuple[EntryTable, int] | None:
-        """Table and row of a live message."""
-        at = bisect_right(self._starts, seq) - 1
-        if at < 0:
-            return None
-        table = self.tables[at]
-        row = table.row_of(seq)
-        return (table, row) if row >= 0 and table.live[row] else None
 
     def find_dead(self, seq: int) -> tuple[EntryTable, int] | None:
         """Table and row of a deleted message whose row is still there."""
@@ -162,15 +195,6 @@ class MessageIndex:
             if row >= 0:
                 return table.seqs[row]
         return None
-
-    def first_seq(self) -> int:
-        """The first live sequence; without one, the sequence that comes next."""
-        if not self.messages:
-            return max(self.last_seq + 1, self.floor)
-        found = self.next_seq(self.floor)
-        assert found is not None, "a message that is counted is in a table"
-        self.floor = found
-        return found
 
     def time_of(self, seq: int) -> int:
         """0 when there is no such message."""

@@ -7,7 +7,9 @@ A subject has a small integer id. With one message its entry is that sequence it
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from broker import builds
 from broker.storage.subject_filter import is_literal, literal_prefix, matcher
 
 #: The unused front of an array is given back when it is longer than this and than what is used.
@@ -16,8 +18,8 @@ _SLACK = 64
 _FRESH_SLACK = 1024
 
 
-class SubjectIndex:
-    """Sequences per subject; a subject without messages has no entry and no id."""
+class SubjectEntries:
+    """What changes with each message. Compiled twin: ``broker/speedups/message_index.pxi``"""
 
     __slots__ = ("_fresh", "_heads", "_ids", "_names", "_seqs", "_sorted", "_unused")
 
@@ -31,14 +33,6 @@ class SubjectIndex:
         self._sorted: list[bytes] = []
         self._fresh: list[bytes] = []
 
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def __contains__(self, subject: bytes) -> bool:
-        return subject in self._ids
-
-    # Changing ----------------------------------------------------------------------------------
-
     def add(self, subject: bytes, seq: int) -> int:
         """Put ``seq``, higher than every one before it, under the subject; returns the subject's id."""
         subject_id = self._ids.get(subject)
@@ -49,17 +43,6 @@ class SubjectIndex:
             self._seqs[subject_id] = array("Q", (seqs, seq))
         else:
             seqs.append(seq)
-        return subject_id
-
-    def extend(self, subject: bytes, seqs: list[int]) -> int:
-        """As ``add`` for each of ``seqs``, ascending and at least one."""
-        subject_id = self.add(subject, seqs[0])
-        if len(seqs) > 1:
-            known = self._seqs[subject_id]
-            if isinstance(known, int):
-                self._seqs[subject_id] = array("Q", seqs)
-            else:
-                known.extend(array("Q", seqs[1:]))
         return subject_id
 
     def _new(self, subject: bytes, seq: int) -> int:
@@ -111,14 +94,6 @@ class SubjectIndex:
         self._seqs[subject_id] = 0
         self._unused.append(subject_id)
 
-    # One subject -------------------------------------------------------------------------------
-
-    def id_of(self, subject: bytes) -> int | None:
-        return self._ids.get(subject)
-
-    def name(self, subject_id: int) -> bytes:
-        return self._names[subject_id]
-
     def count(self, subject: bytes) -> int:
         subject_id = self._ids.get(subject)
         return 0 if subject_id is None else self.count_of(subject_id)
@@ -126,6 +101,41 @@ class SubjectIndex:
     def count_of(self, subject_id: int) -> int:
         seqs = self._seqs[subject_id]
         return 1 if isinstance(seqs, int) else len(seqs) - self._heads[subject_id]
+
+
+if builds.speedups is not None and not TYPE_CHECKING:
+    SubjectEntries = builds.speedups.SubjectEntries
+
+
+class SubjectIndex(SubjectEntries):
+    """Sequences per subject; a subject without messages has no entry and no id."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __contains__(self, subject: bytes) -> bool:
+        return subject in self._ids
+
+    def extend(self, subject: bytes, seqs: list[int]) -> int:
+        """As ``add`` for each of ``seqs``, ascending and at least one."""
+        subject_id = self.add(subject, seqs[0])
+        if len(seqs) > 1:
+            known = self._seqs[subject_id]
+            if isinstance(known, int):
+                self._seqs[subject_id] = array("Q", seqs)
+            else:
+                known.extend(array("Q", seqs[1:]))
+        return subject_id
+
+    # One subject -------------------------------------------------------------------------------
+
+    def id_of(self, subject: bytes) -> int | None:
+        return self._ids.get(subject)
+
+    def name(self, subject_id: int) -> bytes:
+        return self._names[subject_id]
 
     def count_between(self, subject_id: int, start: int, end: int) -> int:
         """How many of its sequences are at least ``start`` and below ``end``."""

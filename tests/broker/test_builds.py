@@ -17,7 +17,10 @@ JUDGES = (
     "tests/properties",
     "tests/broker/storage/test_consumer_state.py",
     "tests/broker/storage/test_consumer_store.py",
+    "tests/broker/storage/test_segment.py",
+    "tests/broker/storage/test_stores.py",
     "tests/broker/jetstream/test_consumer_ledger.py",
+    "tests/simulation/test_store_crashes.py",
 )
 SAY = "from broker import builds; print(builds.name, builds.description)"
 

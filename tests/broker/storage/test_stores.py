@@ -2,12 +2,14 @@
 
 import errno
 import random
+import struct
 from itertools import pairwise
 
 import pytest
 
 from broker.storage.file_store import FileStore
 from broker.storage.memory_store import MemoryStore
+from broker.storage.segment import GROUPED, MESSAGE, RECORDS_AT, decode_head, encode_record
 from broker.storage.store import DamagedMessage, Job, Message, StoreFailed, StreamStore, messages
 from tests.broker.storage.test_subject_filter import naive
 from tests.support.sim_disk import SimDisk
@@ -244,6 +246,62 @@ def test_staged_messages_are_readable_and_not_committed() -> None:
     assert store.committed_seq == 2 and store.committed_ticket < ticket
     commit(store)
     assert store.committed_seq == seq and store.committed_ticket >= ticket
+
+
+def test_what_is_on_its_way_is_read_from_there() -> None:
+    disk = SimDisk(random.Random(7))
+    store = FileStore(disk, "s", random.Random(7).randbytes, segment_bytes_max=400)
+    messages_of = {seq: Message(seq, seq, b"s", b"", b"%d" % seq * 40) for seq in range(1, 13)}
+    job = None
+    for seq, message in messages_of.items():
+        assert store.append(message.subject, message.header, message.payload, seq) == seq
+        if seq == 8:
+            job = store.begin_commit()  # of several segments, not written before all are staged
+    assert [store.read(seq) for seq in messages_of] == list(messages_of.values())
+    assert store.read_run(range(1, 13)) == list(messages_of.values())
+    assert job is not None
+    job.run()
+    assert store.read_run(range(1, 13)) == list(messages_of.values())
+    store.finish_commit(job)
+    commit(store)
+    assert store.read_run(range(1, 13)) == list(messages_of.values())
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 600])
+@pytest.mark.parametrize("header", [b"", b"NATS/1.0\r\nA: 1\r\n\r\n"])
+def test_a_message_on_disk_has_the_form_of_a_record(size: int, header: bytes) -> None:
+    disk = SimDisk(random.Random(8))
+    store = open_file_store(disk, random.Random(8))
+    payload, wanted = random.Random(size).randbytes(size), []
+    for seq, (expires_ns, mark, grouped) in enumerate([(0, 0, False), (-1, 3, True)], 5):
+        store.append(
+            b"a.b", header, payload, 1 << 60, seq=seq, expires_ns=expires_ns, mark=mark, grouped=grouped
+        )  # fmt: skip
+        wanted.append((GROUPED if grouped else MESSAGE, seq, expires_ns, mark))
+    store.end_group()
+    commit(store)
+    data = disk.read("s/0000000001.seg")
+    head = decode_head(data)
+    assert head is not None
+    at = RECORDS_AT
+    for kind, seq, expires_ns, mark in wanted:
+        record = encode_record(
+            head.salt, kind, 1, seq, 1 << 60, expires_ns, mark, b"a.b", header, payload
+        )
+        assert data[at : at + len(record)] == record
+        at += len(record)
+
+
+def test_what_can_not_be_staged_leaves_nothing_behind() -> None:
+    _disk, store = filled(2)
+    with pytest.raises((ValueError, struct.error)):
+        store.append(b"s" * 65_536, b"", b"", 7)
+    with pytest.raises(AssertionError):
+        store.append(b"s", b"", b"", 7, seq=2)
+    assert store.index.last_seq == 2 and b"s" not in store.index.subjects
+    assert store.append(b"s.9", b"", b"x", 7) == 3
+    commit(store)
+    assert [m.seq for m in messages(store)] == [1, 2, 3]
 
 
 def test_one_commit_at_a_time() -> None:

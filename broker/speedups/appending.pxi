@@ -1,0 +1,142 @@
+"""What a store does for each message that comes or goes."""
+
+DEF MESSAGE = 1
+DEF GROUPED = 2
+# Bytes of a record before the subject, and those that don't count for a message.
+DEF RECORD_HEAD = 44
+DEF RECORD_EXTRA = 14
+
+cdef object _store_failed = None
+
+
+cdef object store_failed(cause):
+    global _store_failed
+    if _store_failed is None:
+        from broker.storage.store import StoreFailed
+        _store_failed = StoreFailed
+    return _store_failed(cause)
+
+
+cdef inline char *put_little(char *at, unsigned long long value, int size) noexcept:
+    """Little endian, whatever the machine's own order is."""
+    cdef int i
+    for i in range(size):
+        at[i] = <char>((value >> (8 * i)) & 0xFF)
+    return at + size
+
+
+cdef class Appending:
+    cdef public object index, error, _staged, _open
+    cdef public unsigned int _epoch
+    cdef public long long _segment_bytes_max
+    # Of the segment of ``_open``, while it is the same.
+    cdef object segment
+    cdef unsigned int salt
+
+    def __init__(self):
+        from broker.storage.appending import Staged
+        from broker.storage.message_index import MessageIndex
+        self.index = MessageIndex()
+        self.error = ""
+        self._staged, self._open = Staged(), None
+
+    cdef bytearray find_end(self):
+        """The bytes behind which the next record goes; sets ``segment`` and ``salt``."""
+        write = self._open
+        if write is None or self.error or write.segment.end >= self._segment_bytes_max:
+            write = self._active()
+        segment = write.segment
+        if segment is not self.segment:
+            self.segment = segment
+            self.salt = segment.head.salt
+        return write.data
+
+    cdef long long put(
+        self, bytes subject, bytes header, bytes payload, long long time_ns,
+        long long seq, long long expires_ns, int mark, bint grouped,
+    ) except -1:
+        cdef IndexEntries index = self.index
+        cdef Py_ssize_t subject_size = PyBytes_GET_SIZE(subject), header_size = PyBytes_GET_SIZE(header)
+        cdef Py_ssize_t payload_size = PyBytes_GET_SIZE(payload), before, length
+        cdef long long end
+        cdef char *start
+        cdef char *at
+        cdef bytearray data = self.find_end()
+        if seq == 0:
+            seq = index.last_seq + 1
+        if subject_size > 0xFFFF:
+            raise ValueError("a subject has at most 65,535 bytes")
+        length = RECORD_HEAD + subject_size + payload_size + (4 + header_size if header_size else 0)
+        end = self.segment.end
+        before = PyByteArray_GET_SIZE(data)
+        PyByteArray_Resize(data, before + length)
+        try:
+            index.add(seq, time_ns, subject, length - RECORD_EXTRA, end)
+        except BaseException:
+            PyByteArray_Resize(data, before)
+            raise
+        start = PyByteArray_AS_STRING(data) + before
+        memcpy(start + 4, b"\xc5WR", 3)
+        start[7] = GROUPED if grouped else MESSAGE
+        at = put_little(start + 8, length, 4)
+        at = put_little(at, self._epoch, 4)
+        at = put_little(at, seq, 8)
+        at = put_little(at, time_ns, 8)
+        at = put_little(at, expires_ns, 8)
+        at = put_little(at, subject_size, 2)
+        at = put_little(at, mark, 1)
+        at = put_little(at, header_size != 0, 1)
+        memcpy(at, PyBytes_AS_STRING(subject), subject_size)
+        at += subject_size
+        if header_size:
+            at = put_little(at, header_size, 4)
+            memcpy(at, PyBytes_AS_STRING(header), header_size)
+            at += header_size
+        memcpy(at, PyBytes_AS_STRING(payload), payload_size)
+        put_little(start, crc32(start + 4, length - 4, self.salt), 4)
+        self.segment.end = end + length
+        if expires_ns:
+            index.expires[seq] = expires_ns
+        if mark:
+            index.marks[seq] = mark
+        if grouped:
+            staged = self._staged
+            staged.group_first = staged.group_first or seq
+            staged.grouped += 1
+        return seq
+
+    def append(
+        self, bytes subject not None, bytes header not None, bytes payload not None, long long time_ns, *,
+        long long seq=0, long long expires_ns=0, int mark=0, bint grouped=False,
+    ):
+        return self.put(subject, header, payload, time_ns, seq, expires_ns, mark, grouped)
+
+    def remove(self, long long seq, *, bint erase=False):
+        return self.take_out(seq, erase)
+
+    cdef bint take_out(self, long long seq, bint erase) except -1:
+        cdef IndexEntries index = self.index
+        cdef EntryColumns table
+        cdef Py_ssize_t row
+        cdef dict removed
+        if self.error:
+            raise store_failed(self.error)
+        table = index.find_row(seq, &row)
+        if table is None:
+            return False
+        index._kill(table, row)
+        staged = self._staged
+        if index.first_seq() > seq:
+            staged.bounds = True
+        else:
+            staged.deletes.append(seq)
+        if erase:
+            staged.erasures.append(seq)
+        removed = staged.removals.seqs
+        segment_id = self._by_table[<size_t><PyObject *>table].head.segment_id
+        seqs = removed.get(segment_id)
+        if seqs is None:
+            removed[segment_id] = [seq]
+        else:
+            (<list>seqs).append(seq)
+        return True
