@@ -47,8 +47,13 @@ def rows(page: Page) -> list[dict[str, Any]]:
     return list(found)
 
 
+def numbers(shown: list[dict[str, Any]]) -> list[int]:
+    """What the fake console numbered its messages with, of rows that were read at one moment."""
+    return [int(m[1]) for row in shown if (m := re.search(r'"seq": (\d+)', row["payload"]))]
+
+
 def seqs(page: Page) -> list[int]:
-    return [int(m[1]) for row in rows(page) if (m := re.search(r'"seq": (\d+)', row["payload"]))]
+    return numbers(rows(page))
 
 
 def until(page: Page, condition: Callable[[], object], what: str, deadline_s: float = 10) -> None:
@@ -176,7 +181,8 @@ def walk(page: Page) -> list[int]:
             lambda wanted=wanted: any(abs(row["index"] - wanted) < 3 for row in rows(page)),
             f"row {wanted}",
         )  # type: ignore[misc]
-        for row, number in zip(rows(page), seqs(page), strict=True):
+        shown = rows(page)
+        for row, number in zip(shown, numbers(shown), strict=True):
             found[row["index"]] = number
     return [found[index] for index in sorted(found)]
 

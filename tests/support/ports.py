@@ -15,9 +15,11 @@ def _worker() -> int:
     return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
-def _own_ports() -> range:
+def _own_ports() -> list[int]:
+    """From a place on that differs from run to run, for whoever runs two at a time."""
     first = _FIRST + _worker() % 8 * _COUNT
-    return range(first, first + _COUNT)
+    begin = os.getpid() * 41 % _COUNT
+    return [first + (begin + n) % _COUNT for n in range(_COUNT)]
 
 
 _next = cycle(_own_ports())

@@ -100,6 +100,7 @@ def test_what_cannot_be_compiled_is_left_out(
     copied = shutil.copytree(ROOT / "broker" / "speedups", project / "part")
     backend = copied / "backend.py"
     backend.write_text(backend.read_text().replace('"cython>=3.1,<4"', '"surely-no-such-cython"'))
+    monkeypatch.delenv("WIREROOM_PURE_PYTHON", raising=False)
     for name, value in {"PIP_NO_INDEX": "1", "PIP_TARGET": str(project / "installed")}.items():
         monkeypatch.setenv(name, value)
     said: list[str] = []
