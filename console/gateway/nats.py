@@ -221,7 +221,9 @@ async def _connect(identity: Identity, token: str, seed: str) -> _Link:
             settings.BROKER_URL,
             name=f"wireroom console ({identity.role})",
             allow_reconnect=False,
-            max_reconnect_attempts=0,
+            # nats-py tries for ever with 0, and waits two seconds between two attempts.
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0,
             connect_timeout=CONNECT_TIMEOUT_S,  # type: ignore[arg-type]
             user_jwt_cb=lambda: bytearray(token.encode()),
             signature_cb=lambda nonce: b64encode(key.sign(nonce.encode())),

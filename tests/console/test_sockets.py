@@ -62,6 +62,12 @@ class Page:
             if isinstance(found, dict) and found["op"] == op:
                 return found
 
+    async def hear_frame(self) -> Any:
+        """The next view frame; a tap that was still for long was said to be away meanwhile."""
+        while isinstance(found := await self.hear(), dict) and found["op"] == "broker":
+            pass
+        return found
+
 
 def sign_in(user: User) -> str:
     session = SessionStore()
@@ -122,7 +128,7 @@ async def opened(page: Page, bus: "Redis", **wanted: Any) -> Tap:
     await page.say(op="open", **wanted)
     tap = await tap_of(bus)
     assert (await page.hear())["op"] == "opened"
-    assert (await page.hear())[3] == 0
+    assert (await page.hear_frame())[3] == 0
     return tap
 
 
@@ -208,17 +214,17 @@ async def test_equal_tails_share_one_tap_and_a_hidden_one_gets_counters_only(
     tap = await tap_of(bus)
     for page in (one, other):
         assert (await page.hear())["credit"] == 8
-        assert (await page.hear())[3] == 0
+        assert (await page.hear_frame())[3] == 0
     assert len(await bus.smembers(channels.TAPS)) == 1
     await other.say(op="hidden", hidden=True)
     await other.say(op="nothing")
     await other.hear_op("error")
     await tap.publish(4)
-    assert (await one.hear())[3] == 4
+    assert (await one.hear_frame())[3] == 4
     async with asyncio.timeout(5):
         while await other.socket.receive_nothing(0.1):
             await tap.publish(0)  # a hidden page is told once a second
-    _, _, counters, count, records = await other.hear()
+    _, _, counters, count, records = await other.hear_frame()
     assert (counters.seen, counters.dropped_hidden, count, records) == (4, 4, 0, b"")
 
 
@@ -268,9 +274,9 @@ async def test_opened_is_said_with_the_brokers_first_frame_and_names_the_open_th
             await asyncio.sleep(0.01)
     answer = await page.hear()
     assert (answer["op"], answer["tail"]) == ("opened", 3)
-    assert (await page.hear())[3] == 0
+    assert (await page.hear_frame())[3] == 0
     await tap.publish(2)
-    assert (await page.hear())[3] == 2
+    assert (await page.hear_frame())[3] == 2
     late = await sync_to_async(tail)(namespace.id, cast.alice)
     await late.open()
     await late.say(op="open", subjects=["a"])
