@@ -5,13 +5,17 @@ per run; everybody else is answered one by one.
 Wire     ``MSG <reply> <sid> <size>``
 """
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from broker import builds
 from broker.core.account import Account
 from broker.core.match import Match
 from broker.core.subscription import ClientSubscription
 
 
 class Answers:
-    """``flush`` after the last ``send`` of a run."""
+    """Compiled twin: ``broker/speedups/answers.pxi``"""
 
     __slots__ = ("_account", "_bytes", "_family", "_lines", "_match", "_sub", "_sublist")
 
@@ -24,14 +28,20 @@ class Answers:
         self._lines: list[bytes] = []
         self._bytes = 0
 
-    def send(self, reply: bytes, payload: bytes) -> None:
+    def send_all(self, answers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Payloads, each to its reply subject."""
+        for reply, payload in answers:
+            self._send(reply, payload)
+        self._flush()
+
+    def _send(self, reply: bytes, payload: bytes) -> None:
         match = self._match
         family = reply[: reply.rfind(b".") + 1]
         if match is None or family != self._family or match.stale:
             match = self._open(reply, family)
         sub = self._sub
         if sub is None or not self._sublist.is_of_family(reply):
-            self.flush()
+            self._flush()
             self._account.publish(reply, payload)
             return
         size = len(payload)
@@ -39,7 +49,7 @@ class Answers:
         self._bytes += size
 
     def _open(self, reply: bytes, family: bytes) -> Match:
-        self.flush()
+        self._flush()
         match = self._sublist.match_inbox(reply)
         self._family, self._match = family, match
         alone = len(match.direct) == 1 and not (match.extra or match.queues)
@@ -47,7 +57,7 @@ class Answers:
         self._sub = sub if sub is not None and sub.imported is None else None
         return match
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """Hand over what waits, and account for it."""
         lines, sub = self._lines, self._sub
         if not lines:
@@ -70,3 +80,7 @@ class Answers:
             server.mark(outbound)
         if outbound.pending_bytes > outbound.stall_limit:
             server.over(outbound, None)
+
+
+if builds.speedups is not None and not TYPE_CHECKING:
+    Answers = builds.speedups.Answers

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from broker.core.message import Message
 from broker.jetstream import counters, errors, json_form, schedules, ttl
 from broker.jetstream.errors import ApiError
+from broker.jetstream.plain_publish import FAST_BATCH, PlainIntake
 from broker.protocol.transform import Transform
 from broker.storage.store import StoreFailed
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("broker")
 
-#: Replies of fast batches end so.
-_FAST_BATCH: Final = b".$FI"
 _TOO_MANY: Final = b"NATS/1.0 429 Too Many Requests\r\n\r\n"
 ID: Final = b"Nats-Batch-Id"
 SEQUENCE: Final = b"Nats-Batch-Sequence"
@@ -174,12 +173,13 @@ CHECKS: Final[tuple[Check, ...]] = (
 # The way in ------------------------------------------------------------------------------------------
 
 
-class Intake:
+class Intake(PlainIntake):
     """The receiver of a stream's subjects. What depends on the configuration alone is worked out once."""
 
+    _stream: "Stream"
+
     def __init__(self, stream: "Stream") -> None:
-        self._stream = stream
-        self.limited = False
+        super().__init__(stream)
         self.configure()
 
     def configure(self) -> None:
@@ -190,6 +190,9 @@ class Intake:
         self.limited = (
             config.max_msgs > 0 or config.max_bytes > 0 or config.max_msgs_per_subject > 0
         )
+        self._per_subject = max(config.max_msgs_per_subject, 0)
+        self._limited_as_a_whole = config.max_msgs > 0 or config.max_bytes > 0
+        self._aging = config.max_age > 0
         self._no_ack = config.no_ack
         self._message_max = config.max_msg_size if config.max_msg_size >= 0 else 1 << 62
         self._refuses_new = config.discard == "new" and self.limited
@@ -206,9 +209,16 @@ class Intake:
         self._server_max = of_server if of_server >= 0 else 1 << 62
         domain = f',"domain":"{options.domain}"' if options.domain else ""
         self.ack_head = b'{"stream":"%b"%b,"seq":' % (stream.name.encode(), domain.encode())
+        self._in_memory = config.storage == "memory"
+        terms = account.terms
+        of_account = -1 if terms is None else terms.memory if self._in_memory else terms.store
+        self._account_max = of_account if of_account >= 0 else 1 << 62
+        self.plain = terms is not None and not (
+            config.sealed or self._no_ack or self._refuses_new or self._interest or self._counts or transform
+        )  # fmt: skip
 
-    def receive(self, message: Message) -> None:
-        """A publish that the stream's subjects take."""
+    def receive_any(self, message: Message) -> None:
+        """A publish that the stream's subjects take, whatever it is."""
         stream = self._stream
         header, payload, reply = message.header, message.payload, message.reply
         if self._no_ack:
@@ -222,9 +232,9 @@ class Intake:
         try:
             if stream.config.sealed:
                 raise errors.STREAM_SEALED()
-            if message.via or reply.endswith(_FAST_BATCH):
+            if message.via or reply.endswith(FAST_BATCH):
                 asked_with = stream.account.core.responses.asked_with(message.reply)
-                if asked_with.endswith(_FAST_BATCH):
+                if asked_with.endswith(FAST_BATCH):
                     self._receive_of_fast_batch(message, asked_with)
                     return
             self.check_size(len(header), len(payload))

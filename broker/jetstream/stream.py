@@ -21,8 +21,8 @@ from broker.jetstream.environment import Done, Timer
 from broker.jetstream.feature import Feature
 from broker.jetstream.features import FEATURES
 from broker.jetstream.names import short_hash
+from broker.jetstream.plain_publish import StreamFields
 from broker.jetstream.publish import Intake
-from broker.jetstream.republish import Republish
 from broker.jetstream.stream_config import StreamConfig
 from broker.storage.store import DamagedMessage, Job, Message, StoreFailed, StreamStore
 
@@ -41,7 +41,7 @@ _ASYNC_SYNC_S = 1.0
 _MAINTENANCE_S = 0.1
 
 
-class Stream:
+class Stream(StreamFields):
     """``directory`` is "" for a stream in memory. Made closed to messages; ``start`` opens it."""
 
     def __init__(
@@ -52,6 +52,7 @@ class Stream:
         store: StreamStore,
         directory: str,
     ) -> None:
+        super().__init__()
         self.account = account
         self.engine = account.engine
         self.name = config.name
@@ -61,7 +62,6 @@ class Stream:
         self.directory = directory
         self.disk = account.engine.environment.disk
         self.duplicates = Duplicates(config.duplicate_window, self._save_ids)
-        self.last_msg_id = b""
         self.closed = self._deleted = False
         #: It is filled from a snapshot; until that is whole it is no stream for anybody, nor after a restart.
         self.restoring = False
@@ -69,30 +69,22 @@ class Stream:
         self.damaged: set[int] = set()
         self.consumers = Consumers(self)
         self.features: list[Feature] = []
-        #: The feature that is told of each message before it is staged.
-        self.republish: Republish | None = None
         #: The feature that gathers atomic batches.
         self.batches: Batches | None = None
         #: The feature that takes messages of fast batches.
         self.fast_batches: FastBatches | None = None
         self.intake = Intake(self)
         self._subs: list[InternalSubscription] = []
-        self._touched = False
         #: Something that is staged counts only with what else is.
         self._grouped = False
-        self.used = 0
-        #: Bytes of messages that aren't on disk yet, and publishes refused because there were too many.
-        self.buffered_bytes = 0
+        #: Publishes refused because too much wasn't on disk yet.
         self.dropped_msgs = 0
         self._sending_bytes = 0
-        #: Publishes that wait for their commit: where the answer goes, and the answer.
-        self._acks: list[tuple[bytes, bytes]] = []
         self._settled: list[Settled] = []
         self._announced_seq = store.committed_seq
         #: Jobs that wait for the one that runs; None between jobs.
         self._jobs: deque[tuple[Job, Done]] = deque()
         self._running: Job | None = None
-        self._age_timer: Timer | None = None
         #: Messages below are gone or never expire.
         self.age_floor = 0
         self._maintenance_timer: Timer | None = None
@@ -154,7 +146,8 @@ class Stream:
         for feature in self.features:
             feature.stop()
         self.features = []
-        for timer in (self._age_timer, self._maintenance_timer, self._sync_timer):
+        self.told_of_removals = []
+        for timer in (self.age_timer, self._maintenance_timer, self._sync_timer):
             if timer is not None:
                 timer.cancel()
 
@@ -229,6 +222,9 @@ class Stream:
                 self.features.append(feature)
                 if before is not None:
                     feature.configured(before)
+        self.told_of_removals = [
+            each for each in self.features if type(each).removed is not Feature.removed
+        ]
 
     def terms_changed(self) -> None:
         """The account's limits are others now."""
@@ -298,10 +294,10 @@ class Stream:
             self.republish.noted(seq, previous)
         if self.intake.limited:
             trim.enforce(self, subject)
-        if self._age_timer is None and self.config.max_age:
+        if self.age_timer is None and self.config.max_age:
             self.arm_age()
         self.buffered_bytes += len(header) + len(payload)
-        if not self._touched:
+        if not self.touched:
             self.touch()
         return seq
 
@@ -322,9 +318,9 @@ class Stream:
         if not self.store.remove(seq, erase=erase):
             return False
         self.consumers.removed(seq, subject)
-        for feature in self.features:
+        for feature in self.told_of_removals:
             feature.removed(seq, subject, reason)
-        if not self._touched:
+        if not self.touched:
             self.touch()
         return True
 
@@ -349,14 +345,14 @@ class Stream:
 
     def touch(self) -> None:
         """Commit and announce at the end of this turn."""
-        if not self._touched:
-            self._touched = True
+        if not self.touched:
+            self.touched = True
             self.engine.touched(self)
 
     def acknowledge(self, reply: bytes, text: bytes) -> None:
         """Answer ``text`` once all that is staged now is on disk."""
-        self._acks.append((reply, text))
-        if not self._touched:
+        self.acks.append((reply, text))
+        if not self.touched:
             self.touch()
 
     def when_settled(self, callback: Settled) -> None:
@@ -366,7 +362,7 @@ class Stream:
 
     def turn(self) -> None:
         """The end of a turn in which the stream was touched."""
-        self._touched = False
+        self.touched = False
         self._account_for()
         if self._running is None:
             self._next()
@@ -385,7 +381,7 @@ class Stream:
         if self._deleted:
             self._close_store()
             return
-        acks, self._acks = self._acks, []
+        acks, self.acks = self.acks, []
         settled, self._settled = self._settled, []
         sync = self._sync_due or self.sync_interval_s == 0
         if self._grouped:
@@ -442,10 +438,7 @@ class Stream:
         if error:
             self.intake.refuse_all([reply for reply, _text in acks], error)
         else:
-            answers = self.account.answers
-            for reply, text in acks:
-                answers.send(reply, text)
-            answers.flush()
+            self.account.answers.send_all(acks)
         for callback in settled:
             callback(error)
         first, last = self._announced_seq + 1, self.store.committed_seq
@@ -496,15 +489,15 @@ class Stream:
 
     def arm_age(self) -> None:
         """Look again when the oldest message is as old as it may become."""
-        if self._age_timer is not None:
-            self._age_timer.cancel()
-            self._age_timer = None
+        if self.age_timer is not None:
+            self.age_timer.cancel()
+            self.age_timer = None
         wait_s = trim.seconds_to_expiry(self)
         if wait_s is not None and not self.closed:
-            self._age_timer = self.engine.after(wait_s, self._expire)
+            self.age_timer = self.engine.after(wait_s, self._expire)
 
     def _expire(self) -> None:
-        self._age_timer = None
+        self.age_timer = None
         try:
             trim.expire(self)
         except StoreFailed:

@@ -28,7 +28,7 @@ cdef inline char *put_little(char *at, unsigned long long value, int size) noexc
 cdef class Appending:
     cdef public object index, error, _staged, _open
     cdef public unsigned int _epoch
-    cdef public long long _segment_bytes_max
+    cdef public long long _segment_bytes_max, committed_seq
     # Of the segment of ``_open``, while it is the same.
     cdef object segment
     cdef unsigned int salt

@@ -13,6 +13,8 @@ What is here has a twin in plain Python, which says what it is for and which eve
     crc32.pxi          zlib.crc32
     message_index.pxi  broker.storage.entry_table.EntryColumns, subject_index.SubjectEntries, message_index.IndexEntries
     appending.pxi      broker.storage.appending.Appending
+    plain_publish.pxi  broker.jetstream.plain_publish.StreamFields and PlainIntake
+    answers.pxi        broker.jetstream.answers.Answers
     ledger.pxi         broker.storage.consumer_state.PendingMessages, ConsumerState and ChangeLog
 
 No object is made for a message on its way through the lanes; whatever isn't a publish in its usual form goes to
@@ -57,4 +59,6 @@ include "sublist.pxi"
 include "receive.pxi"
 include "message_index.pxi"
 include "appending.pxi"
+include "plain_publish.pxi"
+include "answers.pxi"
 include "ledger.pxi"

@@ -51,6 +51,7 @@ class Appending:
         self.index = MessageIndex()
         #: The cause of a write error; nothing is taken any more.
         self.error = ""
+        self.committed_seq = 0
         self._epoch = 0
         self._segment_bytes_max = 0
         self._staged = Staged()

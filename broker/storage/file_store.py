@@ -75,14 +75,10 @@ class FileStore(Appending):
         self._maintaining: Job | None = None
         #: Segments from which something was removed since they were last looked at.
         self._touched: set[int] = {segment.head.segment_id for segment in found.segments}
-        self._committed_seq = self.index.last_seq
+        self.committed_seq = self.index.last_seq
         self._ticket, self._committed_ticket = 1, 0
         if self._segments:
             self._segments[-1].epoch_at = self._segments[-1].end
-
-    @property
-    def committed_seq(self) -> int:
-        return self._committed_seq
 
     @property
     def ticket(self) -> int:
@@ -206,7 +202,7 @@ class FileStore(Appending):
             self._unsynced_removals = Removals()
             self._committed_floor = self._sent_floor
             self._advance_erasures()
-        self._committed_seq, self._committed_ticket = job.last_seq, job.ticket
+        self.committed_seq, self._committed_ticket = job.last_seq, job.ticket
 
     def _advance_erasures(self) -> None:
         self._erasures += self._erasures_synced
@@ -386,7 +382,7 @@ class FileStore(Appending):
         return Sidecar(
             segment.head.salt, segment.head.generation, segment.end, segment.epoch_max, columns,
             bytes(table.live), [index.subjects.name(each) for each in local], segment.deletes[:],
-            self._committed_floor, self._committed_seq,
+            self._committed_floor, self.committed_seq,
             {seq: expires[seq] for seq in table.seqs if seq in expires} if expires else {},
             {seq: marks[seq] for seq in table.seqs if seq in marks} if marks else {},
         )  # fmt: skip

@@ -20,6 +20,8 @@ JUDGES = (
     "tests/broker/storage/test_segment.py",
     "tests/broker/storage/test_stores.py",
     "tests/broker/jetstream/test_consumer_ledger.py",
+    "tests/broker/jetstream/test_limits.py",
+    "tests/broker/jetstream/test_plain_publish.py",
     "tests/simulation/test_store_crashes.py",
 )
 SAY = "from broker import builds; print(builds.name, builds.description)"
