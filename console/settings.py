@@ -202,6 +202,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "console.http.schema.AutoSchema",
     "EXCEPTION_HANDLER": "console.http.errors.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["console.http.rates.KeyThrottle"],
     "DEFAULT_THROTTLE_RATES": {"sign_in_link": "10/min", "password": "10/min"},
     "NUM_PROXIES": TRUSTED_PROXIES,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -242,6 +243,10 @@ NAMESPACES_PER_PROJECT = _env.integer(
 )
 CREDENTIALS_PER_NAMESPACE = _env.integer(
     "WIREROOM_CREDENTIALS_PER_NAMESPACE", 1000, **OF_NAMESPACE["credentials"]
+)
+#: Of each API key; -1 = no limit. Scaleway's CLI waits a second and tries again, so be generous.
+API_REQUESTS_PER_MINUTE = _env.integer(
+    "WIREROOM_API_REQUESTS_PER_MINUTE", 6000, low=-1, high=10_000_000
 )
 API_KEYS_PER_USER = _env.integer("WIREROOM_API_KEYS_PER_USER", 100, low=1, high=10_000)
 #: A revocation stays in the claims until the credential would have expired anyway; a JWT has at most 1 MiB.

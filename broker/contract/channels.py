@@ -29,6 +29,14 @@ def reply(command_id: str) -> str:
     return f"{PREFIX}reply:{command_id}"
 
 
+# Web's own: its processes count together ---------------------------------------------------------------
+
+
+def rate(what: str, minute: int) -> str:
+    """Number of ``what`` in a minute (Unix time // 60); expires by itself."""
+    return f"{PREFIX}rate:{what}:{minute}"
+
+
 # What the broker says of itself ----------------------------------------------------------------------
 
 #: Set of server ids that have been seen; an id whose presence key has expired is gone.

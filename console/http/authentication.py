@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
+from console.http.rates import count_refusal
 from console.models import ApiKey, User
 from console.services import api_keys
 
@@ -29,6 +30,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
         try:
             key = api_keys.authenticate(secret)
         except api_keys.Refused as refused:
+            count_refusal(request)
             raise KeyRefused(refused.reason) from None
         return key.owner, key
 

@@ -17,7 +17,10 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from console.gateway.errors import BrokerRefused, BrokerUnavailable, JetStreamRefused
+from console.gateway.rates import WINDOW_S
 from console.http.authentication import KeyRefused
+from console.http.rates import TooManyRequests
+from console.lib.times import rfc3339
 from console.services import errors as service
 
 log = logging.getLogger(__name__)
@@ -207,6 +210,18 @@ def _throttled(error: exceptions.Throttled) -> tuple[int, Body]:
     return 429, {"type": "too_many_requests", "message": text, "help_message": text}
 
 
+def _too_many(error: TooManyRequests) -> tuple[int, Body]:
+    text = f"At most {error.quota} requests a minute: wait {error.wait} s."
+    return 429, {
+        "type": "too_many_requests",
+        "message": text,
+        "help_message": text,
+        "limit": {"quota": error.quota, "window_seconds": WINDOW_S},
+        "reset_seconds": error.wait,
+        "reset_at": rfc3339(error.reset_at),
+    }
+
+
 def _api(error: exceptions.APIException) -> tuple[int, Body]:
     kind = {405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
     return error.status_code, {
@@ -235,6 +250,7 @@ _ANSWERS: dict[type[Exception], Any] = {
     DjangoPermissionDenied: _api_denied,
     exceptions.NotFound: _http_404,
     Http404: _http_404,
+    TooManyRequests: _too_many,
     exceptions.Throttled: _throttled,
     exceptions.APIException: _api,
 }

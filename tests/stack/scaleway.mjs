@@ -1,5 +1,5 @@
 // The npm package @scaleway/sdk through the life of an account, and each typed error that it knows of ours.
-// Reads {owner, viewer, shared, modules} as JSON from its first argument; prints {file, endpoint} as JSON.
+// Reads {owner, viewer, busy, shared, modules} as JSON from its first argument; prints {file, endpoint} as JSON.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 
@@ -58,6 +58,12 @@ await error(viewer.createNatsAccount({ name: "no", projectId: asked.shared }), E
 const quota = await error(nats.createNatsAccount({ name: "over", projectId: asked.shared }), Errors.QuotasExceededError);
 assert.deepEqual(quota.list, [{ current: 1, quota: 1, resource: "nats_account", scope: undefined }]);
 const stranger = apiOf({ ...asked.owner, secret_key: "11111111-1111-1111-1111-111111111111" }).nats;
+// What is left of the classes has no meaning here: nothing is ever in a transient state, locked, expired (a key that
+// is says so as denied_authentication) or out of stock.
+const busy = apiOf(asked.busy).nats;
+const many = await error((async () => { for (;;) await busy.listNatsAccounts(); })(), Errors.TooManyRequestsError);
+assert.deepEqual(many.limit, { quota: 20, windowSeconds: 60 });
+assert.ok(many.resetSeconds > 0 && many.resetSeconds <= 60 && many.resetAt > Date.now() - 60_000);
 const denied = await error(stranger.listNatsAccounts(), Errors.DeniedAuthenticationError);
 assert.equal(denied.reason, "not_found");
 

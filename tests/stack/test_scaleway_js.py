@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,14 @@ def modules() -> Path:
     return MODULES
 
 
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """A key of a console of its own, where each has 20 requests a minute."""
+    settings = {"WIREROOM_API_REQUESTS_PER_MINUTE": "20"}
+    with Stack(tmp_path_factory.mktemp("busy"), **settings) as running:
+        yield json.loads(running.manage("api_key", "create", "--json"))
+
+
 def arguments(stack: Stack, modules: Path) -> dict[str, Any]:
     """An owner, and a viewer of a project of the owner's that has as many namespaces as it may."""
     owner = json.loads(stack.manage("api_key", "create", "--json"))
@@ -52,9 +61,9 @@ def arguments(stack: Stack, modules: Path) -> dict[str, Any]:
 
 
 async def test_the_sdk_goes_through_accounts_credentials_and_each_error(
-    stack: Stack, modules: Path, tmp_path: Path
+    stack: Stack, modules: Path, busy: dict[str, Any], tmp_path: Path
 ) -> None:
-    asked = json.dumps(await asyncio.to_thread(arguments, stack, modules))
+    asked = json.dumps(await asyncio.to_thread(arguments, stack, modules) | {"busy": busy})
     command = ["node", str(SCRIPT), asked]
     done = await asyncio.to_thread(
         subprocess.run, command, capture_output=True, text=True, timeout=90
