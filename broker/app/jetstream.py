@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from random import SystemRandom
-from threading import Thread
 from typing import Any, Final
 
+from broker.app.workers import Workers
 from broker.config.options import Config
 from broker.core.account import Account
 from broker.core.server import Server
@@ -25,70 +24,16 @@ from broker.jetstream.engine import (
     JetStream,
     JetStreamOptions,
 )
-from broker.jetstream.environment import Done, Environment
+from broker.jetstream.environment import Environment
 from broker.jetstream.report import Report, Unknown
 from broker.monitor.facts import HealthProblem
 from broker.monitor.options import BadRequest, Values
 from broker.storage.disk import OsDisk
-from broker.storage.store import Job
 
 log = logging.getLogger("broker")
 
-#: Jobs that block at a time: streams don't wait for one another's disk.
-_THREADS: Final = 8
 _NS: Final = 1_000_000_000
 _DIRECTORY: Final = "jetstream"
-
-
-class Workers:
-    """Threads for what blocks, begun as they are needed. ``drain`` waits until all that was begun has been answered.
-
-    Plainer than the library's executor, because this hop is part of the latency of each publish.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._jobs: SimpleQueue[tuple[Job, Done] | None] = SimpleQueue()
-        self._threads: list[Thread] = []
-        self._pending = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    def run(self, job: Job, done: Done) -> None:
-        self._pending += 1
-        if self._pending > len(self._threads) and len(self._threads) < _THREADS:
-            thread = Thread(target=self._work, name="jetstream", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        self._jobs.put((job, done))
-
-    def _work(self) -> None:
-        while (task := self._jobs.get()) is not None:
-            job, done = task
-            failure: OSError | None = None
-            try:
-                job.run()
-            except OSError as error:
-                failure = error
-            except Exception as error:  # a defect must not look like a success
-                log.exception("JetStream: a job failed")
-                failure = OSError(f"internal error: {error!r}")
-            self._loop.call_soon_threadsafe(self._finish, done, failure)
-
-    def _finish(self, done: Done, failure: OSError | None) -> None:
-        try:
-            done(failure)
-        finally:
-            self._pending -= 1
-            if not self._pending:
-                self._idle.set()
-
-    async def drain(self) -> None:
-        while self._pending:
-            self._idle.clear()
-            await self._idle.wait()
-        for _ in self._threads:
-            self._jobs.put(None)
 
 
 def store_directory(config: Config) -> str:

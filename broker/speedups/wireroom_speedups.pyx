@@ -15,6 +15,7 @@ What is here has a twin in plain Python, which says what it is for and which eve
     appending.pxi      broker.storage.appending.Appending
     plain_publish.pxi  broker.jetstream.plain_publish.StreamFields and PlainIntake
     answers.pxi        broker.jetstream.answers.Answers
+    writers.pxi        (threads that broker.app.workers has in Python)
     ledger.pxi         broker.storage.consumer_state.PendingMessages, ConsumerState and ChangeLog
 
 No object is made for a message on its way through the lanes; whatever isn't a publish in its usual form goes to
@@ -61,4 +62,5 @@ include "message_index.pxi"
 include "appending.pxi"
 include "plain_publish.pxi"
 include "answers.pxi"
+include "writers.pxi"
 include "ledger.pxi"

@@ -66,6 +66,9 @@ class OsFile:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
+    def fileno(self) -> int:
+        return self._fd
+
     def read_at(self, size: int, offset: int) -> bytes:
         data = os.pread(self._fd, size, offset)
         if len(data) == size or not data:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from broker.storage.disk import Disk, File
+from broker.storage.disk import Disk, File, OsFile
 from broker.storage.segment import RECORDS_AT, Head
 from broker.storage.segment_file import Segment
 
@@ -21,6 +22,15 @@ class Write:
     sealed_bytes: int = 0
 
 
+class OneWrite(NamedTuple):
+    """``data`` at ``offset`` of the open file ``fd``, then fdatasync if ``sync``."""
+
+    fd: int
+    data: bytearray
+    offset: int
+    sync: bool
+
+
 @dataclass(slots=True)
 class CommitJob:
     """The writes of one commit, in order; a segment is synced before the next one is begun."""
@@ -36,6 +46,17 @@ class CommitJob:
     def run(self) -> None:
         for index, write in enumerate(self.writes):
             self._write(write, is_last=index == len(self.writes) - 1)
+
+    def as_one_write(self) -> OneWrite | None:
+        """All that ``run`` would do, when that is so little and nothing has to be opened first."""
+        write = self.writes[0]
+        segment = write.segment
+        if len(self.writes) > 1 or write.is_new or write.allocate or write.sealed_bytes:
+            return None
+        file = segment.file() if segment.is_open else None
+        if not isinstance(file, OsFile) or not write.data:
+            return None
+        return OneWrite(file.fileno(), write.data, write.offset, self.sync)
 
     def _write(self, write: Write, *, is_last: bool) -> None:
         file = write.segment.file()

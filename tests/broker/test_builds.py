@@ -17,6 +17,7 @@ JUDGES = (
     "tests/properties",
     "tests/broker/storage/test_consumer_state.py",
     "tests/broker/storage/test_consumer_store.py",
+    "tests/broker/app/test_workers.py",
     "tests/broker/storage/test_segment.py",
     "tests/broker/storage/test_stores.py",
     "tests/broker/jetstream/test_consumer_ledger.py",
