@@ -24,6 +24,7 @@ from broker.jetstream.stream_config import StreamConfig
 from broker.jetstream.versions import REQUIRED_LEVEL_HEADER, demands_too_much
 from broker.protocol import headers
 from broker.storage.store import Message
+from broker.storage.subject_filter import is_literal
 
 if TYPE_CHECKING:
     from broker.jetstream.stream import Stream
@@ -57,6 +58,9 @@ class DirectGet(Feature):
     def __init__(self, stream: "Stream") -> None:
         super().__init__(stream)
         self._subs: list[InternalSubscription] = []
+        #: Behind it stands the subject of which the last message is wanted.
+        self._lead = b""
+        self._stream_field = b"Nats-Stream: %b\r\n" % stream.name.encode()
 
     @classmethod
     def wanted(cls, config: StreamConfig) -> bool:
@@ -68,6 +72,7 @@ class DirectGet(Feature):
 
     def start(self) -> None:
         account, name = self.stream.account, self.origin().encode()
+        self._lead = b"DIRECT.GET.%b." % name
         self._subs = [
             *account.subscribe_api(b"DIRECT.GET." + name, self._receive, _QUEUE),
             *account.subscribe_api(b"DIRECT.GET.%b.>" % name, self._receive_by_subject, _QUEUE),
@@ -99,6 +104,9 @@ class DirectGet(Feature):
     def _receive_by_subject(self, message: Received) -> None:
         if not message.reply:
             return
+        subject = message.subject.partition(self._lead)[2]
+        if not message.payload and not message.header and self._answer_last(message.reply, subject):
+            return
         try:
             asked = _decode(message)
             if asked.names_a_message or _asks_for_many(asked):
@@ -106,9 +114,18 @@ class DirectGet(Feature):
         except Refused as refused:
             self._status(message.reply, refused.status)
             return
-        subject = message.subject.partition(b"DIRECT.GET.%b." % self.origin().encode())[2]
         asked.last_by_subj = subject.decode(errors="surrogateescape")
         self._answer(message.reply, asked)
+
+    def _answer_last(self, reply: bytes, subject: bytes) -> bool:
+        """The usual request, in a bucket; False when it needs a closer look."""
+        stream = self.stream
+        seq = stream.store.index.subjects.last(subject) if is_literal(subject) else None
+        message = stream.read(seq) if seq is not None else None
+        if message is None:
+            return False
+        stream.account.publish(reply, message.payload, b"", self._header(message))
+        return True
 
     def _answer(self, reply: bytes, asked: JSApiMsgGetRequest) -> None:
         """Now, unless what is asked for is still on its way to the disk."""
@@ -237,16 +254,13 @@ class DirectGet(Feature):
 
     def _header(self, message: Message, fields: bytes = b"") -> bytes:
         own = message.header[:-2] if message.header else headers.PREFIX
-        return (
-            b"%bNats-Stream: %b\r\nNats-Subject: %b\r\nNats-Sequence: %d\r\nNats-Time-Stamp: %b\r\n%b\r\n"
-            % (
-                own,
-                self.stream.name.encode(),
-                message.subject,
-                message.seq,
-                times.time_text(message.time_ns).encode(),
-                fields,
-            )
+        return b"%b%bNats-Subject: %b\r\nNats-Sequence: %d\r\nNats-Time-Stamp: %b\r\n%b\r\n" % (
+            own,
+            self._stream_field,
+            message.subject,
+            message.seq,
+            times.time_text(message.time_ns).encode(),
+            fields,
         )
 
     def _end(self, reply: bytes, pending: int, previous: int, fields: bytes = b"") -> None:

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import datetime
 import re
+from functools import lru_cache
 
 SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
 #: Go's zero time.
 ZERO = -62_135_596_800 * SECOND
+
+#: Seconds whose text is remembered: messages of one second come together.
+_SECONDS_MAX = 256
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _LAYOUT = "2006-01-02T15:04:05Z07:00"
@@ -35,9 +39,14 @@ def time_text(ns: int | None) -> str:
     if ns is None:
         ns = ZERO
     seconds, fraction = divmod(ns, SECOND)
-    moment = _EPOCH + datetime.timedelta(seconds=seconds)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    text = _second_text(seconds)
     return f"{text}.{fraction:09d}".rstrip("0") + "Z" if fraction else text + "Z"
+
+
+@lru_cache(_SECONDS_MAX)
+def _second_text(seconds: int) -> str:
+    moment = _EPOCH + datetime.timedelta(seconds=seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
 
 
 def parse_time(text: str) -> int:

@@ -1,4 +1,5 @@
-"""The short way of a publish beside the long one, and acknowledgements to clients that listen in different ways."""
+"""The short way of a publish and of a get beside the long one, and acknowledgements to clients that listen in
+different ways."""
 
 import random
 from typing import Any
@@ -152,3 +153,19 @@ def test_who_comes_and_goes_between_answers_is_heeded() -> None:
     inboxes.send(b"_INBOX.a.3")
     assert inboxes.wired.take(inboxes.one) == b""
     assert inboxes.wired.take(inboxes.other) == msg(b"_INBOX.a.2")
+
+
+def test_a_get_by_subject_shows_what_is_on_disk_and_the_last_of_the_very_subject() -> None:
+    world = World()
+    world.create("S", subjects=["s.>"], allow_direct=True)
+    for subject, payload in (("s.*", b"1"), ("s.a", b"2")):
+        world.publish(subject, payload)
+    world.send("s.a", b"3")
+    reply = world.send("$JS.API.DIRECT.GET.S.s.a")
+    assert reply not in world.answers  # 3 isn't on disk, 2 isn't the last one
+    world.settle()
+    assert world.answers[reply].payload == b"3"
+    assert b"\r\nNats-Subject: s.a\r\nNats-Sequence: 3\r\n" in world.answers[reply].header
+    reply = world.send("$JS.API.DIRECT.GET.S.s.*")
+    assert world.answers[reply].payload == b"3"  # a filter, though there is a subject of that name
+    assert world.answers[world.send("$JS.API.DIRECT.GET.S.s.b")].header.startswith(b"NATS/1.0 404")
