@@ -169,8 +169,14 @@ class Client:
             subject, self.server.clock.monotonic_s()
         )
 
-    def refuse_publish(self, text: str) -> None:
-        self.send_error(text)
+    def refuse_publish(self, refused: errors.Refused) -> None:
+        self.send_error(refused.error)
+        self.complain(refused.logged)
+
+    def complain(self, text: str) -> None:
+        """It did something wrong, which the log says too."""
+        for hook in self.server.on_client_error:
+            hook(self, text)
 
     def publish(self, message: Message) -> None:
         """A publish that passed all checks; answers +OK when verbose, 503 to the reply when nobody listens."""
@@ -201,12 +207,13 @@ class Client:
     def _sub(self, words: list[bytes]) -> None:
         """Wire   SUB <subject> [queue] <sid>"""
         if len(words) not in (2, 3):
-            self.close(Reason.PROTOCOL_VIOLATION)
+            self.misread("processSub Parse Error", b" ".join(words))
             return
         subject, queue, sid = words[0], words[1] if len(words) == 3 else b"", words[-1]
-        problem = self._sub_problem(subject, queue)
+        problem = self._sub_problem(subject, queue, sid)
         if problem:
-            self.send_error(problem)
+            self.send_error(problem.error)
+            self.complain(problem.logged)
             return
         if sid not in self.subs:
             sub = ClientSubscription(self, subject, queue, sid)
@@ -218,18 +225,20 @@ class Client:
         if self.options.verbose:
             self.send(encoder.OK)
 
-    def _sub_problem(self, subject: bytes, queue: bytes) -> str:
-        """The error text, or ""."""
+    def _sub_problem(self, subject: bytes, queue: bytes, sid: bytes) -> errors.Refused | None:
+        """Why it may not subscribe to this, or None."""
         permissions = self.permissions
         denied = permissions is not None and not permissions.may_subscribe(subject, queue)
         if denied or queue == _SYSTEM_QUEUE:
-            return errors.subscription_violation(subject, queue)
+            logged = errors.logged_subscription(subject, queue, sid)
+            return errors.Refused(errors.subscription_violation(subject, queue), logged)
         tokens = self.server.options.max_subscription_tokens
         if 0 < tokens < subject.count(b".") + 1:
-            return errors.too_many_tokens(subject)
+            text = errors.too_many_tokens(subject)
+            return errors.Refused(text, text)
         if self.at_subscription_limit:
-            return errors.MAX_SUBSCRIPTIONS
-        return ""
+            return errors.Refused(errors.MAX_SUBSCRIPTIONS, errors.MAX_SUBSCRIPTIONS)
+        return None
 
     @property
     def at_subscription_limit(self) -> bool:
@@ -248,7 +257,7 @@ class Client:
     def _unsub(self, words: list[bytes]) -> None:
         """Wire   UNSUB <sid> [max]; max counts deliveries since SUB, and is ignored when it is no number."""
         if len(words) not in (1, 2):
-            self.close(Reason.PROTOCOL_VIOLATION)
+            self.misread("processUnsub Parse Error", b" ".join(words))
             return
         sub = self.subs.get(words[0])
         if sub is not None:
@@ -321,6 +330,11 @@ class Client:
             self.server.over(outbound, publisher)
 
     # Ending -----------------------------------------------------------------------------------------
+
+    def misread(self, what: str, arguments: bytes) -> None:
+        """An operation that can't be understood ends the connection without a word to the client."""
+        self.complain(f"{what}: {errors.quote(arguments)}")
+        self.close(Reason.PROTOCOL_VIOLATION)
 
     def violate(self, text: str) -> None:
         self.close(Reason.PROTOCOL_VIOLATION, text)

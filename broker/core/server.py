@@ -80,6 +80,8 @@ class Server:
         self.on_connect: list[Callable[[Client], None]] = []
         self.on_disconnect: list[Callable[[Client], None]] = []
         self.on_auth_refused: list[Callable[[Client, Refusal], None]] = []
+        #: What a client did wrong, for the log: nats-server's words, without who it was.
+        self.on_client_error: list[Callable[[Client, str], None]] = []
         self.on_slow_consumer: list[Callable[[Client], None]] = []
         #: A limit turned the client away or closed it; the text is the -ERR.
         self.on_limit: list[Callable[[Client, str], None]] = []
@@ -157,22 +159,25 @@ class Server:
         return self._last_cid
 
     def accept(self, peer: Peer, wire: Wire, *, greet: bool = True) -> Client:
-        """A new connection; with ``greet`` it is sent INFO. It may be closed already when this returns.
+        """A new connection; with ``greet`` it is sent INFO. Ask ``keeps_connection_limit`` once its wire knows it.
 
         ``peer.nonce`` must be set where the authenticator wants one. Without ``greet`` (TLS first) call
         ``greet_client`` once the peer can read.
         """
         client = Client(self, self.next_cid(), peer, wire, self.global_account)
         self.stats.total_connections += 1
-        limit = self.options.max_connections
-        over = limit != 0 and len(self.clients) >= limit
         self.clients[client.cid] = client
         self.global_account.clients[client.cid] = client
         if greet:
             self.greet_client(client)
-        if over:
-            self._limit(client, Reason.MAX_CONNECTIONS, errors.MAX_CONNECTIONS)
         return client
+
+    def keeps_connection_limit(self, client: Client) -> bool:
+        """False when ``client``, the newest, was one too many; then it was told so and is closed."""
+        if 0 < self.options.max_connections < len(self.clients):
+            self._limit(client, Reason.MAX_CONNECTIONS, errors.MAX_CONNECTIONS)
+            return False
+        return True
 
     def greet_client(self, client: Client) -> None:
         """Sends INFO and starts the clocks of authentication and pings."""
@@ -281,6 +286,7 @@ class Server:
     def _limit(self, client: Client, reason: str, error: str) -> None:
         for hook in self.on_limit:
             hook(client, error)
+        client.complain(error)
         self.close_client(client, reason, error)
 
     def over(self, outbound: Outbound, publisher: Client | None) -> None:

@@ -4,6 +4,8 @@ Source   nats-server ``client.go`` (String, authViolation, closeConnection, hand
 """
 
 import logging
+from collections.abc import Callable
+from typing import Final
 
 from broker.core.auth import Refusal
 from broker.core.client import Client
@@ -12,12 +14,36 @@ from broker.protocol.errors import quote
 
 log = logging.getLogger("broker")
 
+#: Lines about clients' errors.
+ERRORS_PER_SECOND: Final = 100
+
 
 def attach(server: Server) -> None:
     """From now on; ``created`` is for the listeners."""
     server.on_auth_refused.append(_refused)
     server.on_disconnect.append(_closed)
     server.on_slow_consumer.append(_slow)
+    server.on_client_error.append(Errors(server.clock.monotonic_s))
+
+
+class Errors:
+    """Lines about what clients do wrong: so many a second, the rest is counted, since anybody can make more of them."""
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
+        self._second, self._written, self._left_out = 0, 0, 0
+
+    def __call__(self, client: Client, text: str) -> None:
+        second = int(self._now_s())
+        if second != self._second:
+            if self._left_out:
+                log.warning("%d errors of clients aren't in this log", self._left_out)
+            self._second, self._written, self._left_out = second, 0, 0
+        if self._written >= ERRORS_PER_SECOND:
+            self._left_out += 1
+            return
+        self._written += 1
+        log.error("%s - %s", label(client), text)
 
 
 def label(client: Client) -> str:

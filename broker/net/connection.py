@@ -165,6 +165,7 @@ class Connection(asyncio.BufferedProtocol):
         self.client = self.server.accept(self.peer(), self, greet=greet)
         client_log.created(self.client)
         self.retrace()
+        self.server.keeps_connection_limit(self.client)
 
     def retrace(self) -> None:
         """Begin or end to trace, as the log's level now has it."""

@@ -51,8 +51,8 @@ class WireTrace:
             verb = words[0].upper() if words else b""
             body = b""
             after = end + 1
-            if verb in _SIZES:
-                size = int(words[-1]) if words[-1].isdigit() else 0
+            if verb in _SIZES and words[-1].isdigit():
+                size = int(words[-1])
                 if len(data) < after + size + 2:
                     break
                 body = data[after : after + size]

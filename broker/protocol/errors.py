@@ -5,7 +5,7 @@ where it is sent, because the same text never does both.
 Source   NATS client protocol; nats-server ``errors.go``, ``client.go`` (ClosedState)
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 UNKNOWN_OPERATION: Final = "Unknown Protocol Operation"
 AUTHORIZATION_VIOLATION: Final = "Authorization Violation"
@@ -54,6 +54,27 @@ class Reason:
     NO_RESPONDERS_NEEDS_HEADERS: Final = "No Responders Requires Headers"
     KICKED: Final = "Kicked"
     INTERNAL: Final = "Internal Client"
+
+
+class Refused(NamedTuple):
+    """``error`` is what the client is sent, ``logged`` what nats-server's log says of it."""
+
+    error: str
+    logged: str
+
+
+def refused_publish(subject: bytes) -> Refused:
+    return Refused(publish_violation(subject), f"Publish Violation - Subject {quote(subject)}")
+
+
+def refused_reply(reply: bytes) -> Refused:
+    return Refused(reply_violation(reply), f"Publish Violation - Reply {quote(reply)}")
+
+
+def logged_subscription(subject: bytes, queue: bytes, sid: bytes) -> str:
+    named = f", Queue: {quote(queue)}" if queue else ""
+    shown = sid.decode("utf-8", "replace")
+    return f"Subscription Violation - Subject {quote(subject)}{named}, SID {shown}"
 
 
 def publish_violation(subject: bytes) -> str:

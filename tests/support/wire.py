@@ -71,6 +71,7 @@ class Wired:
         """A client past INFO."""
         wire = MemoryWire()
         wire.client = self.server.accept(Peer("127.0.0.1", 1), wire)
+        self.server.keeps_connection_limit(wire.client)
         self.take(wire)
         return wire
 
