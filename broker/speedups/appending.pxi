@@ -140,3 +140,40 @@ cdef class Appending:
         else:
             (<list>seqs).append(seq)
         return True
+
+
+cdef inline unsigned long long get_little(const char *at, int size) noexcept:
+    cdef unsigned long long number = 0
+    cdef int i
+    for i in range(size):
+        number |= (<unsigned long long><unsigned char>at[i]) << (8 * i)
+    return number
+
+
+def decode_message(bytes data not None, Py_ssize_t at, unsigned int salt, unsigned long long seq):
+    """``broker.storage.segment.decode_message``"""
+    cdef const char *record = PyBytes_AS_STRING(data) + at
+    cdef Py_ssize_t room = PyBytes_GET_SIZE(data) - at, length, subject_end, header_size = 0, payload
+    if at < 0 or room < RECORD_HEAD:
+        return None
+    length = get_little(record + 8, 4)
+    if get_little(record + 16, 8) != seq or memcmp(record + 4, b"\xc5WR", 3) != 0:
+        return None
+    if not 0 <= record[7] <= GROUPED or not RECORD_HEAD <= length <= room:
+        return None
+    if get_little(record, 4) != crc32(record + 4, length - 4, salt):
+        return None
+    subject_end = payload = RECORD_HEAD + get_little(record + 40, 2)
+    if record[43]:
+        if subject_end + 4 > length:
+            return None
+        header_size = get_little(record + subject_end, 4)
+        payload += 4 + header_size
+    if payload > length:
+        return None
+    return (
+        <long long>get_little(record + 24, 8),
+        PyBytes_FromStringAndSize(record + RECORD_HEAD, subject_end - RECORD_HEAD),
+        PyBytes_FromStringAndSize(record + payload - header_size, header_size),
+        PyBytes_FromStringAndSize(record + payload, length - payload),
+    )

@@ -6,12 +6,14 @@ import pytest
 
 from broker.storage.segment import (
     ERASED,
+    GROUP_END,
     MESSAGE,
     RECORDS_AT,
     Damage,
     Head,
     Record,
     decode_head,
+    decode_message,
     decode_record,
     encode_record,
     filler,
@@ -36,6 +38,27 @@ def test_a_record_comes_back_as_it_was_written() -> None:
         record = decode_record(data, 0, SALT)
         assert record == Record(MESSAGE, 0, len(data), 3, 9, 1009, 77, 5, 3, int(bool(header)))
         assert record.parts(data) == (b"a.b", header, b"payload")
+
+
+@pytest.mark.parametrize("header", [b"", HEADER])
+def test_a_message_is_read_where_it_lies_and_nowhere_else(header: bytes) -> None:
+    before, record = message(8, b"another"), message(9, b"payload", header)
+    data = before + record + b"tail"
+    at = len(before)
+    assert decode_message(data, at, SALT, 9) == (1009, b"a.b", header, b"payload")
+    assert decode_message(data, at, SALT, 8) is None
+    assert decode_message(data, at, SALT + 1, 9) is None
+    for wrong in (-at, -1, at - 1, at + 1, len(data) - 1, len(data), 10 * len(data)):
+        assert decode_message(data, wrong, SALT, 9) is None
+    for size in range(at + len(record)):
+        assert decode_message(data[:size], at, SALT, 9) is None
+    for bit in range(8 * at, 8 * (at + len(record))):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        assert decode_message(bytes(damaged), at, SALT, 9) is None
+    for kind in (ERASED, GROUP_END):
+        other = encode_record(SALT, kind, 3, 9, 1009, 0, 0, b"", b"", b"payload")
+        assert decode_message(other, 0, SALT, 9) is None
 
 
 def test_every_cut_of_a_record_is_no_record() -> None:
