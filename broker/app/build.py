@@ -16,6 +16,7 @@ from broker.config.options import (
 )
 from broker.core.account import GLOBAL_ACCOUNT, SYSTEM_ACCOUNT, Account, JetStreamTerms
 from broker.core.options import ServerOptions
+from broker.core.passwords import bcrypted
 from broker.core.permissions import Permissions, ResponsePermission
 from broker.core.server import Server
 from broker.core.static_auth import Login, StaticAuthenticator, StaticRules, StaticUser
@@ -223,3 +224,14 @@ def authenticator(server: Server, config: Config) -> StaticAuthenticator:
         websocket_no_auth_user=websocket.no_auth_user,
     )
     return StaticAuthenticator(rules, server.global_account)
+
+
+def has_plain_passwords(config: Config) -> bool:
+    """Whether a password stands in the configuration as it is; a user without one who comes by certificate has none."""
+    by_certificate = config.tls is not None and config.tls.verify_and_map
+    return bool(
+        config.authorization.password and not bcrypted(config.authorization.password)
+    ) or any(
+        user.user and not bcrypted(user.password) and not (by_certificate and not user.password)
+        for user in config.users()
+    )

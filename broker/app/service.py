@@ -119,6 +119,8 @@ class Service:
         log.info("  Build:    %s", builds.description)
         log.info("  Name:     %s", self.config.server_name or self.server.server_id)
         log.info("  ID:       %s", self.server.server_id)
+        if build.has_plain_passwords(self.config):
+            log.warning("Plaintext passwords detected, use nkeys or bcrypt")
         if self.config.config_file:
             log.info(
                 "Using configuration file: %s (%s)",

@@ -14,7 +14,7 @@ from broker.core.outbound import outbound
 from broker.core.permissions import Permissions, Replies
 from broker.core.subscription import ClientSubscription
 from broker.protocol import encoder, errors, ops, parser
-from broker.protocol.errors import Reason
+from broker.protocol.errors import Reason, Violation
 
 if TYPE_CHECKING:
     from broker.core.account import Account
@@ -144,15 +144,16 @@ class Client:
         elif kind == ops.PONG:
             handshake.pong(self)
         elif kind == ops.SUB:
-            self._sub(parser.split(arguments))
+            self._sub(arguments)
         elif kind == ops.UNSUB:
-            self._unsub(parser.split(arguments))
+            self._unsub(arguments)
         elif kind == ops.CONNECT:
             handshake.connect(self, arguments)
         elif kind == ops.ERR:
+            self.fault(f"Client Error {arguments.decode('utf-8', 'replace')}")
             self.close(Reason.PARSE_ERROR)
-        elif kind == ops.INFO and not handshake.is_json_object(arguments):
-            self.close(Reason.PROTOCOL_VIOLATION)
+        elif kind == ops.INFO and (problem := ops.info_problem(arguments)):
+            self.violate(problem)
 
     def become_no_auth_user(self) -> bool:
         """For a peer that doesn't begin with CONNECT where credentials are wanted; False when it was refused."""
@@ -169,14 +170,9 @@ class Client:
             subject, self.server.clock.monotonic_s()
         )
 
-    def refuse_publish(self, refused: errors.Refused) -> None:
-        self.send_error(refused.error)
-        self.complain(refused.logged)
-
-    def complain(self, text: str) -> None:
-        """It did something wrong, which the log says too."""
-        for hook in self.server.on_client_error:
-            hook(self, text)
+    def refuse(self, violation: Violation) -> None:
+        self.send_error(violation.error)
+        self.fault(violation.logged)
 
     def publish(self, message: Message) -> None:
         """A publish that passed all checks; answers +OK when verbose, 503 to the reply when nobody listens."""
@@ -204,16 +200,20 @@ class Client:
 
     # Subscriptions ----------------------------------------------------------------------------------
 
-    def _sub(self, words: list[bytes]) -> None:
+    def _sub(self, arguments: bytes) -> None:
         """Wire   SUB <subject> [queue] <sid>"""
+        words = parser.split(arguments)
         if len(words) not in (2, 3):
-            self.misread("processSub Parse Error", b" ".join(words))
+            self.violate(f"processSub Parse Error: {errors.quote(arguments)}")
             return
         subject, queue, sid = words[0], words[1] if len(words) == 3 else b"", words[-1]
-        problem = self._sub_problem(subject, queue, sid)
-        if problem:
-            self.send_error(problem.error)
-            self.complain(problem.logged)
+        violation = self._sub_violation(subject, queue, sid)
+        if violation is not None:
+            self.refuse(violation)
+            return
+        if self.at_subscription_limit:
+            self.send_error(errors.MAX_SUBSCRIPTIONS)
+            self.fault(errors.MAX_SUBSCRIPTIONS)
             return
         if sid not in self.subs:
             sub = ClientSubscription(self, subject, queue, sid)
@@ -225,19 +225,14 @@ class Client:
         if self.options.verbose:
             self.send(encoder.OK)
 
-    def _sub_problem(self, subject: bytes, queue: bytes, sid: bytes) -> errors.Refused | None:
-        """Why it may not subscribe to this, or None."""
+    def _sub_violation(self, subject: bytes, queue: bytes, sid: bytes) -> Violation | None:
         permissions = self.permissions
         denied = permissions is not None and not permissions.may_subscribe(subject, queue)
         if denied or queue == _SYSTEM_QUEUE:
-            logged = errors.logged_subscription(subject, queue, sid)
-            return errors.Refused(errors.subscription_violation(subject, queue), logged)
+            return errors.subscription_violation(subject, queue, sid)
         tokens = self.server.options.max_subscription_tokens
         if 0 < tokens < subject.count(b".") + 1:
-            text = errors.too_many_tokens(subject)
-            return errors.Refused(text, text)
-        if self.at_subscription_limit:
-            return errors.Refused(errors.MAX_SUBSCRIPTIONS, errors.MAX_SUBSCRIPTIONS)
+            return errors.too_many_tokens(subject, sid)
         return None
 
     @property
@@ -254,10 +249,11 @@ class Client:
         self.hides = True
         self.refresh_shortcuts()
 
-    def _unsub(self, words: list[bytes]) -> None:
+    def _unsub(self, arguments: bytes) -> None:
         """Wire   UNSUB <sid> [max]; max counts deliveries since SUB, and is ignored when it is no number."""
+        words = parser.split(arguments)
         if len(words) not in (1, 2):
-            self.misread("processUnsub Parse Error", b" ".join(words))
+            self.violate(f"processUnsub Parse Error: {errors.quote(arguments)}")
             return
         sub = self.subs.get(words[0])
         if sub is not None:
@@ -331,13 +327,15 @@ class Client:
 
     # Ending -----------------------------------------------------------------------------------------
 
-    def misread(self, what: str, arguments: bytes) -> None:
-        """An operation that can't be understood ends the connection without a word to the client."""
-        self.complain(f"{what}: {errors.quote(arguments)}")
-        self.close(Reason.PROTOCOL_VIOLATION)
+    def fault(self, text: str) -> None:
+        """It did what it must not; whoever keeps the log hears of it."""
+        for hook in self.server.on_fault:
+            hook(self, text)
 
-    def violate(self, text: str) -> None:
-        self.close(Reason.PROTOCOL_VIOLATION, text)
+    def violate(self, logged: str, error: str = "") -> None:
+        """What it sent can't be understood."""
+        self.fault(logged)
+        self.close(Reason.PROTOCOL_VIOLATION, error)
 
     def close(self, reason: str, error: str = "") -> None:
         """``error`` is sent first when there is one; idempotent."""
@@ -378,7 +376,10 @@ class Client:
         for sub in tuple(self.subs.values()):
             if not permissions.may_subscribe(sub.subject, sub.queue):
                 self.unsubscribe(sub)
-                self.send_error(errors.subscription_violation(sub.subject, sub.queue, sub.sid))
+                violation = errors.subscription_removed(sub.subject, sub.queue, sub.sid)
+                self.send_error(violation.error)
+                for hook in self.server.on_removed_subscription:
+                    hook(self, violation.logged)
 
     def refresh_shortcuts(self) -> None:
         """Which shortcuts of the data path hold, after anything that they depend on has changed."""

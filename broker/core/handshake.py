@@ -5,7 +5,6 @@ Answers  PONG; after the first PONG that follows CONNECT a second INFO, when the
 Source   nats-server ``client.go`` (processConnect, processPing), ``server.go`` (createClient, copyInfo)
 """
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -56,9 +55,10 @@ def pong(client: "Client") -> None:
 
 def connect(client: "Client", raw: bytes) -> None:
     """CONNECT; a second one drops the subscriptions and authenticates anew."""
-    options = ops.decode_connect(raw, client.options)
-    if options is None:
-        client.close(Reason.PROTOCOL_VIOLATION)
+    try:
+        options = ops.decode_connect(raw, client.options)
+    except ValueError as problem:
+        client.violate(str(problem))
         return
     first = not client.connected
     if not first:
@@ -99,14 +99,6 @@ def without_connect(client: "Client") -> bool:
     return not client.closed
 
 
-def is_json_object(raw: bytes) -> bool:
-    """What nats-server would unmarshal into an INFO; its contents don't matter."""
-    try:
-        return isinstance(json.loads(raw.decode("utf-8", "replace")), dict | None)
-    except (ValueError, RecursionError):
-        return False
-
-
 def _ask(client: "Client") -> Answer | Checking:
     server = client.server
     if server.authenticator is None:
@@ -125,6 +117,7 @@ def _agrees(client: "Client") -> bool:
     """The rest of what CONNECT may get wrong."""
     options = client.options
     if options.account or options.new_account:
+        client.fault("authentication error")
         client.close(Reason.AUTHENTICATION_FAILURE, errors.AUTHORIZATION_VIOLATION)
     elif options.protocol not in (0, 1):
         client.close(Reason.BAD_PROTOCOL_VERSION, errors.BAD_PROTOCOL_VERSION)

@@ -107,7 +107,7 @@ def begin(
         return trace.only, None
     permissions = client.permissions
     if permissions is not None and not permissions.may_publish(destination):
-        client.refuse_publish(errors.refused_publish(destination))
+        client.refuse(errors.publish_violation(destination))
         return True, None
     return False, trace
 

@@ -11,7 +11,7 @@ from broker.core import message_trace
 from broker.core.match import RESERVED_SUBJECTS
 from broker.core.message import Message
 from broker.protocol import errors, ops, parser
-from broker.protocol.errors import Reason
+from broker.protocol.errors import Reason, Violation
 from broker.protocol.subject import is_valid_literal
 
 if TYPE_CHECKING:
@@ -21,9 +21,8 @@ _CRLF: Final = b"\r\n"
 #: Replies to these belong to the server: mapped service replies, gateways, JetStream acknowledgements.
 RESERVED_REPLIES: Final = (b"_R_.", b"_GR_.", b"$JS.ACK.")
 
-#: Of what can't be understood, for the log.
-_SHOWN_BYTES: Final = 32
-
+#: Bytes of what wasn't understood that the log shows.
+_SNIPPET: Final = 32
 #: Subject, reply, size of the header, size of header and payload.
 Publish = tuple[bytes, bytes, int, int]
 
@@ -34,17 +33,17 @@ def one_operation(client: "Client", data: bytes, pos: int) -> int:
         return -1
     kind, start, end = parser.read(data, pos)
     if kind == parser.BAD:
-        _unknown(client, data[pos:])
+        _unknown(client, data, *parser.wrong_at(data, pos))
         return -1
     limit = client.server.options.max_control_line
     if kind == parser.NEED:
         client.tail = parser.shorten(data, pos, end, start)
         if start >= 0 and len(data) - start > limit and end not in parser.UNBOUNDED:
-            _too_long(client)
+            client.close(Reason.MAX_CONTROL_LINE, errors.MAX_CONTROL_LINE)
         return -1
     arguments = parser.arguments(data, start, end)
     if len(arguments) > limit and kind not in parser.UNBOUNDED:
-        _too_long(client)
+        client.close(Reason.MAX_CONTROL_LINE, errors.MAX_CONTROL_LINE)
         return -1
     if kind in (ops.PUB, ops.HPUB):
         return _publish(client, data, pos, end + 1, kind, arguments)
@@ -60,28 +59,33 @@ def keep_or_refuse(client: "Client", data: bytes, pos: int, stop: int) -> None:
     if _CRLF.startswith(data[stop : stop + 2]):
         client.tail = data[pos:]
         client.tail_needs = stop + 2 - pos
+    elif data[stop : stop + 1] == b"\r":
+        _unknown(client, data, parser.AFTER_CR, stop + 1)
     else:
-        _unknown(client, data[stop:])
+        _unknown(client, data, parser.AFTER_PAYLOAD, stop)
 
 
-def _unknown(client: "Client", rest: bytes) -> None:
-    shown = errors.quote(rest[:_SHOWN_BYTES])
-    client.complain(f"Client parser ERROR: proto='{shown}...'")
-    client.violate(errors.UNKNOWN_OPERATION)
-
-
-def _too_long(client: "Client") -> None:
-    client.complain(errors.MAX_CONTROL_LINE)
-    client.close(Reason.MAX_CONTROL_LINE, errors.MAX_CONTROL_LINE)
+def _unknown(client: "Client", data: bytes, state: int, at: int) -> None:
+    """The byte at ``at`` is none that may come in this state of nats-server's parser."""
+    end = at + _SNIPPET if at + _SNIPPET <= len(data) else len(data) - 1
+    snippet = errors.quote(bytes(data[at:end]))
+    client.violate(
+        f"Client parser ERROR, state={state}, i={at}: proto='{snippet}...'",
+        errors.UNKNOWN_OPERATION,
+    )
 
 
 def _publish(
     client: "Client", data: bytes, pos: int, start: int, kind: int, arguments: bytes
 ) -> int:
-    read = _read(client, kind, arguments)
-    if read is None:
+    parsed = _parse(client, kind, arguments)
+    if parsed is None:
         return -1
-    subject, reply, header_size, size = read
+    subject, reply, header_size, size = parsed
+    if size > client.max_payload:
+        client.fault(f"maximum payload exceeded: {size} vs {client.max_payload}")
+        client.close(Reason.MAX_PAYLOAD, errors.MAX_PAYLOAD)
+        return -1
     stop = start + size
     if data[stop : stop + 2] != _CRLF:
         keep_or_refuse(client, data, pos, stop)
@@ -99,62 +103,62 @@ def _publish(
         written, subject = subject, client.account.mapping(subject)
         if trace is not None and written != subject:
             trace.mapped(subject)
-    problem = _problem(client, subject, reply)
-    if problem:
-        client.refuse_publish(problem)
+    violation = _violation(client, subject, reply)
+    if violation is not None:
+        client.refuse(violation)
         client.count_in(size)
     else:
         message = Message(subject, reply, header, data[middle:stop], client)
         message.trace = trace
         client.publish(message)
     if trace is not None:
-        if problem:
-            trace.refused(problem.error)
+        if violation is not None:
+            trace.refused(violation.error)
         trace.send()
     return -1 if client.closed else stop + 2
 
 
-def _read(client: "Client", kind: int, arguments: bytes) -> Publish | None:
-    """None after the connection was closed over it."""
+def _parse(client: "Client", kind: int, arguments: bytes) -> Publish | None:
+    """None when the client was closed over it."""
     if kind == ops.HPUB and not client.headers:
-        client.complain("message headers not supported")
-        client.close(Reason.PROTOCOL_VIOLATION)
+        client.violate("message headers not supported")
         return None
-    parsed = _parse(kind, parser.split(arguments))
+    parsed = _parse_header_pub(arguments) if kind == ops.HPUB else _parse_pub(arguments)
     if isinstance(parsed, str):
-        client.misread(parsed, arguments)
-        return None
-    size = parsed[-1]
-    if size > client.max_payload:
-        client.complain(f"maximum payload exceeded: {size} vs {client.max_payload}")
-        client.close(Reason.MAX_PAYLOAD, errors.MAX_PAYLOAD)
+        client.violate(f"{parsed}: {errors.quote(arguments)}")
         return None
     return parsed
 
 
-def _parse(kind: int, words: list[bytes]) -> Publish | str:
-    """What it says, or what is wrong with it in nats-server's words: it closes the connection."""
-    with_header = kind == ops.HPUB
-    name = "processHeaderPub" if with_header else "processPub"
-    numbers = 2 if with_header else 1
-    if len(words) not in (numbers + 1, numbers + 2):
-        return f"{name} Parse Error"
-    header_size = parser.size(words[-2]) if with_header else 0
+def _parse_pub(arguments: bytes) -> Publish | str:
+    """A text is what nats-server logs when it closes the connection over it without a word."""
+    words = parser.split(arguments)
+    if len(words) not in (2, 3):
+        return "processPub Parse Error"
     size = parser.size(words[-1])
-    if header_size < 0:
-        return f"{name} Bad or Missing Header Size"
     if size < 0:
-        return f"{name} Bad or Missing {'Total ' * with_header}Size"
+        return "processPub Bad or Missing Size"
+    return words[0], words[1] if len(words) == 3 else b"", 0, size
+
+
+def _parse_header_pub(arguments: bytes) -> Publish | str:
+    words = parser.split(arguments)
+    if len(words) not in (3, 4):
+        return "processHeaderPub Parse Error"
+    header_size, size = parser.size(words[-2]), parser.size(words[-1])
+    if header_size < 0:
+        return "processHeaderPub Bad or Missing Header Size"
+    if size < 0:
+        return "processHeaderPub Bad or Missing Total Size"
     if header_size > size:
-        return f"{name} Header Size larger then TotalSize"
-    reply = words[1] if len(words) == numbers + 2 else b""
-    return words[0], reply, header_size, size
+        return "processHeaderPub Header Size larger then TotalSize"
+    return words[0], words[1] if len(words) == 4 else b"", header_size, size
 
 
-def _problem(client: "Client", subject: bytes, reply: bytes) -> errors.Refused | None:
-    """Why the client may not publish this, or None."""
+def _violation(client: "Client", subject: bytes, reply: bytes) -> Violation | None:
+    """Why the client may not publish this."""
     if subject.startswith(RESERVED_SUBJECTS) or not client.may_publish(subject):
-        return errors.refused_publish(subject)
+        return errors.publish_violation(subject)
     if reply and reply.startswith(RESERVED_REPLIES):
-        return errors.refused_reply(reply)
+        return errors.reply_violation(reply)
     return None

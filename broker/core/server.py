@@ -80,9 +80,11 @@ class Server:
         self.on_connect: list[Callable[[Client], None]] = []
         self.on_disconnect: list[Callable[[Client], None]] = []
         self.on_auth_refused: list[Callable[[Client, Refusal], None]] = []
-        #: What a client did wrong, for the log: nats-server's words, without who it was.
-        self.on_client_error: list[Callable[[Client, str], None]] = []
         self.on_slow_consumer: list[Callable[[Client], None]] = []
+        #: A client did what it must not, by mistake or without permission; the text is the log's.
+        self.on_fault: list[Callable[[Client, str], None]] = []
+        #: Changed permissions took one away; the text, which is the log's, says which.
+        self.on_removed_subscription: list[Callable[[Client, str], None]] = []
         #: A limit turned the client away or closed it; the text is the -ERR.
         self.on_limit: list[Callable[[Client, str], None]] = []
         #: What became of a traced publish.
@@ -286,7 +288,6 @@ class Server:
     def _limit(self, client: Client, reason: str, error: str) -> None:
         for hook in self.on_limit:
             hook(client, error)
-        client.complain(error)
         self.close_client(client, reason, error)
 
     def over(self, outbound: Outbound, publisher: Client | None) -> None:

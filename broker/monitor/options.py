@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from broker.protocol import json_words
+
 _BOOLS: Final = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
@@ -119,7 +121,7 @@ def from_json(struct: str, options: tuple[Option, ...], raw: bytes) -> Values:
         return values
     if not isinstance(data, dict):
         raise BadOption(
-            f"json: cannot unmarshal {_kind(data)} into Go value of type server.{struct}"
+            f"json: cannot unmarshal {json_words.kind(data)} into Go value of type server.{struct}"
         )
     named = {option.name: option for option in options}
     for key, value in data.items():
@@ -131,33 +133,10 @@ def from_json(struct: str, options: tuple[Option, ...], raw: bytes) -> Values:
 
 def parse(raw: bytes) -> Any:
     """Raises BadOption."""
-    text = raw.decode("utf-8", "replace")
     try:
-        return json.loads(text, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise BadOption(_go_sentence(error, text)) from None
-    except RecursionError:
-        raise BadOption("exceeded max depth") from None
-
-
-def _no_constant(name: str) -> None:
-    raise json.JSONDecodeError("Expecting value", name, 0)
-
-
-_PLACES: Final = {
-    "Expecting property name": "looking for beginning of object key string",
-    "Expecting ':'": "after object key",
-    "Extra data": "after top-level value",
-    "Expecting ','": "after object key:value pair",
-}
-
-
-def _go_sentence(error: json.JSONDecodeError, text: str) -> str:
-    rest = text[error.pos :].lstrip(" \t\r\n")
-    if not rest or error.msg.startswith("Unterminated"):
-        return "unexpected end of JSON input"
-    places = (place for start, place in _PLACES.items() if error.msg.startswith(start))
-    return f"invalid character {rest[0]!r} {next(places, 'looking for beginning of value')}"
+        return json_words.loads(raw)
+    except ValueError as error:
+        raise BadOption(str(error)) from None
 
 
 def _checked(option: Option, value: Any, field: str) -> Any:
@@ -173,12 +152,6 @@ def _checked(option: Option, value: Any, field: str) -> Any:
             return value
     elif kind in ("string", "server.SortOpt") and isinstance(value, str):
         return value
-    shown = f"number {json.dumps(value)}" if kind in _RANGES and _kind(value) == "number" else _kind(value)  # fmt: skip
+    found = json_words.kind(value)
+    shown = f"number {json.dumps(value)}" if kind in _RANGES and found == "number" else found
     raise BadOption(f"json: cannot unmarshal {shown} into Go struct field {field} of type {kind}")
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    names: dict[type, str] = {str: "string", list: "array", dict: "object"}
-    return names.get(type(value), "number")

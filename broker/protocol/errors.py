@@ -56,48 +56,52 @@ class Reason:
     INTERNAL: Final = "Internal Client"
 
 
-class Refused(NamedTuple):
-    """``error`` is what the client is sent, ``logged`` what nats-server's log says of it."""
+class Violation(NamedTuple):
+    """What isn't allowed: ``error`` is for the client, ``logged`` for the server's log."""
 
     error: str
     logged: str
 
 
-def refused_publish(subject: bytes) -> Refused:
-    return Refused(publish_violation(subject), f"Publish Violation - Subject {quote(subject)}")
+def publish_violation(subject: bytes) -> Violation:
+    quoted = quote(subject)
+    return Violation(
+        f"Permissions Violation for Publish to {quoted}", f"Publish Violation - Subject {quoted}"
+    )
 
 
-def refused_reply(reply: bytes) -> Refused:
-    return Refused(reply_violation(reply), f"Publish Violation - Reply {quote(reply)}")
+def reply_violation(reply: bytes) -> Violation:
+    quoted = quote(reply)
+    return Violation(
+        f"Permissions Violation for Publish with Reply of {quoted}",
+        f"Publish Violation - Reply {quoted}",
+    )
 
 
-def logged_subscription(subject: bytes, queue: bytes, sid: bytes) -> str:
-    named = f", Queue: {quote(queue)}" if queue else ""
-    shown = sid.decode("utf-8", "replace")
-    return f"Subscription Violation - Subject {quote(subject)}{named}, SID {shown}"
-
-
-def publish_violation(subject: bytes) -> str:
-    """Answers   ``Permissions Violation for Publish to "S"``; the connection stays."""
-    return f"Permissions Violation for Publish to {quote(subject)}"
-
-
-def reply_violation(reply: bytes) -> str:
-    return f"Permissions Violation for Publish with Reply of {quote(reply)}"
-
-
-def subscription_violation(subject: bytes, queue: bytes = b"", sid: bytes = b"") -> str:
-    """``sid`` is named only when a standing subscription was taken away."""
-    text = f"Permissions Violation for Subscription to {quote(subject)}"
+def subscription_violation(subject: bytes, queue: bytes, sid: bytes) -> Violation:
+    error = f"Permissions Violation for Subscription to {quote(subject)}"
+    logged = f"Subscription Violation - Subject {quote(subject)}"
     if queue:
-        text += f" using queue {quote(queue)}"
-    if sid:
-        text += f" (sid {quote(sid)})"
-    return text
+        error += f" using queue {quote(queue)}"
+        logged += f", Queue: {quote(queue)}"
+    return Violation(error, f"{logged}, SID {sid.decode('utf-8', 'replace')}")
 
 
-def too_many_tokens(subject: bytes) -> str:
-    return f"Permissions Violation for Subscription to {quote(subject)}, too many tokens"
+def subscription_removed(subject: bytes, queue: bytes, sid: bytes) -> Violation:
+    """A standing subscription is taken away; who it was taken from is the log's to add."""
+    error = f"Permissions Violation for Subscription to {quote(subject)}"
+    logged = f"Removed sub {quote(subject)}"
+    if queue:
+        error += f" using queue {quote(queue)}"
+        logged += f" using queue {quote(queue)}"
+    return Violation(f"{error} (sid {quote(sid)})", f"{logged} (sid {quote(sid)})")
+
+
+def too_many_tokens(subject: bytes, sid: bytes) -> Violation:
+    return Violation(
+        f"Permissions Violation for Subscription to {quote(subject)}, too many tokens",
+        f"Subscription Violation Too Many Tokens - Subject {quote(subject)}, SID {sid.decode('utf-8', 'replace')}",
+    )
 
 
 _ESCAPES = {

@@ -5,9 +5,10 @@ Answers  nothing, +OK when verbose; a value of the wrong type closes the connect
 Source   nats-server ``client.go`` (ClientOpts), Go's encoding/json: keys in any case, null leaves a field as it is
 """
 
-import json
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final, NoReturn, get_args, get_type_hints
+from typing import Any, Final, get_args, get_type_hints
+
+from broker.protocol import json_words
 
 PUB: Final = 1
 HPUB: Final = 2
@@ -56,29 +57,37 @@ DEFAULTS: Final = ConnectOptions()
 _TYPES: Final[dict[str, type]] = {
     name: hint for name, hint in get_type_hints(ConnectOptions).items() if not get_args(hint)
 }
+_GO_TYPES: Final[dict[type, str]] = {bool: "bool", int: "int", str: "string"}
 _FIELDS: Final = {f.name.lower(): f.name for f in fields(ConnectOptions)} | _KEYS
 
 
-def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"not JSON: {text}")
-
-
-def decode_connect(raw: bytes, before: ConnectOptions = DEFAULTS) -> ConnectOptions | None:
-    """The options with what ``raw`` says put over ``before``; None when nats-server would not understand it."""
-    try:
-        data = json.loads(raw.decode("utf-8", "replace"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
+def decode_connect(raw: bytes, before: ConnectOptions = DEFAULTS) -> ConnectOptions:
+    """The options with what ``raw`` says put over ``before``. Raises ValueError, in nats-server's words."""
+    data = json_words.loads(raw)
     if data is None:
         return before
     if not isinstance(data, dict):
-        return None
+        raise ValueError(_misfit(data, "value", "server.ClientOpts"))
     known: dict[str, Any] = {}
     for key, value in data.items():
         name = _FIELDS.get(key.lower())
         if name is None or value is None:
             continue
         if type(value) is not _TYPES[name]:
-            return None
+            wanted = _GO_TYPES[_TYPES[name]]
+            raise ValueError(_misfit(value, f"struct field ClientOpts.{key.lower()}", wanted))
         known[name] = value
     return replace(before, **known)
+
+
+def info_problem(raw: bytes) -> str:
+    """Why this is no INFO, whose contents don't matter, in nats-server's words; or ""."""
+    try:
+        data = json_words.loads(raw)
+    except ValueError as error:
+        return str(error)
+    return "" if isinstance(data, dict | None) else _misfit(data, "value", "server.Info")
+
+
+def _misfit(value: Any, where: str, wanted: str) -> str:
+    return f"json: cannot unmarshal {json_words.kind(value)} into Go {where} of type {wanted}"

@@ -31,6 +31,16 @@ _SEPARATORS = bytes.maketrans(b"\t\r\n", b"   ")
 NEED: Final = 0
 BAD: Final = -1
 
+#: States of nats-server's parser: a verb is begun, a payload's line end is expected, its CR was there.
+_STATES: Final = {
+    b"": 0, b"+": 1, b"+O": 2, b"-": 4, b"-E": 5, b"-ER": 6, b"-ERR": 7, b"C": 11, b"CO": 12, b"CON": 13,
+    b"CONN": 14, b"CONNE": 15, b"CONNEC": 16, b"H": 19, b"HP": 20, b"HPU": 21, b"HPUB": 22, b"P": 29, b"PU": 30,
+    b"PUB": 31, b"PI": 34, b"PIN": 35, b"PO": 37, b"PON": 38, b"S": 43, b"SU": 44, b"SUB": 45, b"U": 59, b"UN": 60,
+    b"UNS": 61, b"UNSU": 62, b"UNSUB": 63, b"I": 71, b"IN": 72, b"INF": 73,
+}  # fmt: skip
+AFTER_PAYLOAD: Final = 41
+AFTER_CR: Final = 42
+
 #: Operations without arguments: what stands before their line end is skipped and counts for no limit.
 UNBOUNDED: Final = (ops.PING, ops.PONG, ops.OK)
 
@@ -55,6 +65,14 @@ def read(data: bytes, pos: int) -> Line:
         start = _skip_blanks(data, found.end())
         end = data.find(b"\n", start + 1)
     return (kind, start, end) if end >= 0 else (NEED, start, kind)
+
+
+def wrong_at(data: bytes, pos: int) -> tuple[int, int]:
+    """Of a BAD operation: the state of nats-server's parser, and the position of the byte that doesn't fit."""
+    at = pos
+    while bytes(data[pos : at + 1]).upper() in _STATES and at < len(data):
+        at += 1
+    return _STATES[bytes(data[pos:at]).upper()], at
 
 
 def arguments(data: bytes, start: int, end: int) -> bytes:
