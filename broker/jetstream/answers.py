@@ -34,13 +34,21 @@ class Answers:
             self._send(reply, payload)
         self._flush()
 
+    def send_message(self, reply: bytes, header: bytes, payload: bytes) -> None:
+        """One message with a header."""
+        sub = self._receiver(reply)
+        if sub is None or not sub.client.headers:
+            self._account.publish(reply, payload, b"", header)
+            return
+        header_size, size = len(header), len(header) + len(payload)
+        line = b"HMSG %b %b %d %d\r\n%b%b\r\n"
+        self._lines.append(line % (reply, sub.sid, header_size, size, header, payload))
+        self._bytes += size
+        self._flush()
+
     def _send(self, reply: bytes, payload: bytes) -> None:
-        match = self._match
-        family = reply[: reply.rfind(b".") + 1]
-        if match is None or family != self._family or match.stale:
-            match = self._open(reply, family)
-        sub = self._sub
-        if sub is None or not self._sublist.is_of_family(reply):
+        sub = self._receiver(reply)
+        if sub is None:
             self._flush()
             self._account.publish(reply, payload)
             return
@@ -48,14 +56,21 @@ class Answers:
         self._lines.append(b"MSG %b %b %d\r\n%b\r\n" % (reply, sub.sid, size, payload))
         self._bytes += size
 
-    def _open(self, reply: bytes, family: bytes) -> Match:
+    def _receiver(self, reply: bytes) -> ClientSubscription | None:
+        """Who alone listens to the reply subject; None: it must be published."""
+        match = self._match
+        family = reply[: reply.rfind(b".") + 1]
+        if match is None or family != self._family or match.stale:
+            self._open(reply, family)
+        return self._sub if self._sublist.is_of_family(reply) else None
+
+    def _open(self, reply: bytes, family: bytes) -> None:
         self._flush()
         match = self._sublist.match_inbox(reply)
         self._family, self._match = family, match
         alone = len(match.direct) == 1 and not (match.extra or match.queues)
         sub = match.direct[0] if alone else None
         self._sub = sub if sub is not None and sub.imported is None else None
-        return match
 
     def _flush(self) -> None:
         """Hand over what waits, and account for it."""

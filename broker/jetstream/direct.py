@@ -124,7 +124,7 @@ class DirectGet(Feature):
         message = stream.read(seq) if seq is not None else None
         if message is None:
             return False
-        stream.account.publish(reply, message.payload, b"", self._header(message))
+        stream.account.answers.send_message(reply, self._header(message), message.payload)
         return True
 
     def _answer(self, reply: bytes, asked: JSApiMsgGetRequest) -> None:

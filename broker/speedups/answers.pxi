@@ -20,13 +20,24 @@ cdef class Answers:
             self.send(answer[0], answer[1])
         self.flush()
 
+    def send_message(self, bytes reply not None, bytes header not None, bytes payload not None):
+        if self.find_receiver(reply) and self.sub.client.headers:
+            self.put(reply, header, payload)
+            self.flush()
+        else:
+            self.account.publish(reply, payload, b"", header)
+
     cdef int send(self, bytes reply, bytes payload) except -1:
+        if self.find_receiver(reply):
+            return self.put(reply, b"", payload)
+        self.flush()
+        self.account.publish(reply, payload)
+        return 0
+
+    cdef bint find_receiver(self, bytes reply) except -1:
+        """False: the answer must be published; True: ``sub`` alone listens to the reply subject."""
         cdef const char *data = PyBytes_AS_STRING(reply)
-        cdef Py_ssize_t reply_size = PyBytes_GET_SIZE(reply), family_size = reply_size, used
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(payload)
-        cdef bytes sid
-        cdef char *start
-        cdef char *at
+        cdef Py_ssize_t family_size = PyBytes_GET_SIZE(reply)
         while family_size and data[family_size - 1] != c".":
             family_size -= 1
         if (
@@ -34,29 +45,39 @@ cdef class Answers:
             or memcmp(data, PyBytes_AS_STRING(self.family), family_size) != 0
         ):
             self.open(reply, family_size)
-        if self.sub is None or not self.is_of_family(reply, family_size):
-            self.flush()
-            self.account.publish(reply, payload)
-            return 0
-        sid = self.sub.sid
-        used = PyByteArray_GET_SIZE(self.lines)
-        PyByteArray_Resize(self.lines, used + reply_size + PyBytes_GET_SIZE(sid) + size + 34)
+        return self.sub is not None and self.is_of_family(reply, family_size)
+
+    cdef int put(self, bytes reply, bytes header, bytes payload) except -1:
+        """One more line, ``H`` with a header."""
+        cdef Py_ssize_t reply_size = PyBytes_GET_SIZE(reply), header_size = PyBytes_GET_SIZE(header)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(payload), used = PyByteArray_GET_SIZE(self.lines)
+        cdef bytes sid = self.sub.sid
+        cdef char *start
+        cdef char *at
+        PyByteArray_Resize(self.lines, used + reply_size + PyBytes_GET_SIZE(sid) + header_size + size + 64)
         start = at = PyByteArray_AS_STRING(self.lines) + used
+        if header_size:
+            at[0] = c"H"
+            at += 1
         memcpy(at, b"MSG ", 4)
-        memcpy(at + 4, data, reply_size)
+        memcpy(at + 4, PyBytes_AS_STRING(reply), reply_size)
         at += 4 + reply_size
         at[0] = c" "
         memcpy(at + 1, PyBytes_AS_STRING(sid), PyBytes_GET_SIZE(sid))
         at += 1 + PyBytes_GET_SIZE(sid)
         at[0] = c" "
-        at = put_decimal(at + 1, size)
+        if header_size:
+            at = put_decimal(at + 1, header_size)
+            at[0] = c" "
+        at = put_decimal(at + 1, header_size + size)
         memcpy(at, b"\r\n", 2)
-        memcpy(at + 2, PyBytes_AS_STRING(payload), size)
-        at += 2 + size
+        memcpy(at + 2, PyBytes_AS_STRING(header), header_size)
+        memcpy(at + 2 + header_size, PyBytes_AS_STRING(payload), size)
+        at += 2 + header_size + size
         memcpy(at, b"\r\n", 2)
         PyByteArray_Resize(self.lines, used + (at + 2 - start))
         self.count += 1
-        self.size += size
+        self.size += header_size + size
         return 0
 
     cdef bint is_of_family(self, bytes reply, Py_ssize_t family_size) except -1:

@@ -10,7 +10,7 @@ from broker.core.account import JetStreamTerms
 from broker.jetstream.answers import Answers
 from broker.jetstream.engine import JetStreamOptions
 from tests.broker.jetstream.world import World
-from tests.support.wire import MemoryWire, Wired
+from tests.support.wire import CONNECT, MemoryWire, Wired
 
 CONFIGS: list[dict[str, Any]] = [
     {},
@@ -96,9 +96,9 @@ def test_what_is_said_of_the_way_changes_with_the_configuration_and_the_terms() 
 class Inboxes:
     """Clients of one account, and its answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, connect: bytes = CONNECT) -> None:
         self.wired = Wired()
-        self.one, self.other = self.wired.connect(), self.wired.connect()
+        self.one, self.other = self.wired.connect(connect), self.wired.connect()
         assert self.one.client is not None
         self.account = self.one.client.account
         self.answers = Answers(self.account)
@@ -129,6 +129,21 @@ def test_answers_go_to_the_family_in_their_order() -> None:
     assert inboxes.one.client.out_msgs == len(of_a)
     assert inboxes.account.stats.out_msgs == len(replies)
     assert inboxes.wired.server.stats.out_bytes == sum(len(reply) + 2 for reply in replies)
+
+
+@pytest.mark.parametrize("headers", [True, False])
+def test_a_message_with_a_header_goes_to_whom_it_may_concern(headers: bool) -> None:
+    inboxes = Inboxes(CONNECT if headers else b'CONNECT {"verbose":false}\r\n')
+    inboxes.subscribe(inboxes.one, b"_INBOX.a.*")
+    client = inboxes.one.client
+    assert client is not None
+    header = b"NATS/1.0\r\nA: b\r\n\r\n"
+    for reply in (b"_INBOX.a.1", b"_INBOX.b.1", b"plain"):
+        inboxes.answers.send_message(reply, header, b"payload")
+    line = b"HMSG _INBOX.a.1 1 %d %d\r\n%b" % (len(header), len(header) + 7, header)
+    wanted = (line if headers else b"MSG _INBOX.a.1 1 7\r\n") + b"payload\r\n"
+    assert inboxes.wired.take(inboxes.one) == wanted
+    assert client.out_msgs == 1 and client.out_bytes == (len(header) if headers else 0) + 7
 
 
 def test_answers_go_to_everybody_who_listens() -> None:
