@@ -1,12 +1,11 @@
 """Consumers of a stream: list with their lag, create, pause, delete."""
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.gateway import jetstream
-from console.http.jetstream import forms
+from console.http.jetstream import answers, forms
 from console.http.jetstream.streams import check_name
 from console.http.views import View, actor, body, person
 from console.lib.times import rfc3339
@@ -16,7 +15,7 @@ from console.services import nats_user, streams
 
 
 class Consumers(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="Consumers of a stream, with their lag")
+    @extend_schema(responses=answers.ConsumerList, summary="Consumers of a stream, with their lag")
     def get(self, request: Request, account: str, stream: str) -> Response:
         found = access.to_namespace(person(request), account)
         listed = jetstream.listed(nats_user.of(found), f"CONSUMER.LIST.{stream}", "consumers")
@@ -24,7 +23,7 @@ class Consumers(View):
 
     @extend_schema(
         request=forms.ConsumerCreate,
-        responses={201: OpenApiTypes.OBJECT},
+        responses={201: answers.Consumer},
         summary="Create a durable pull consumer",
     )
     def post(self, request: Request, account: str, stream: str) -> Response:
@@ -38,7 +37,7 @@ class Consumers(View):
 
 
 class OneConsumer(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="A consumer: settings and state")
+    @extend_schema(responses=answers.Consumer, summary="A consumer: settings and state")
     def get(self, request: Request, account: str, stream: str, consumer: str) -> Response:
         found = access.to_namespace(person(request), account)
         return Response(jetstream.call(nats_user.of(found), f"CONSUMER.INFO.{stream}.{consumer}"))
@@ -52,7 +51,7 @@ class OneConsumer(View):
 
 class Pause(View):
     @extend_schema(
-        request=forms.Pause, responses=OpenApiTypes.OBJECT, summary="Pause a consumer until a time"
+        request=forms.Pause, responses=answers.Paused, summary="Pause a consumer until a time"
     )
     def post(self, request: Request, account: str, stream: str, consumer: str) -> Response:
         found = access.to_namespace(person(request), account, MAY_WRITE, "write")

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from console.gateway import jetstream
 from console.gateway.jetstream import Stored
 from console.http import forms as general
-from console.http.jetstream import forms, shapes
+from console.http.jetstream import answers, forms, shapes
 from console.http.jetstream.messages import number
 from console.http.jetstream.streams import confirm
 from console.http.views import View, actor, body, person
@@ -30,7 +30,7 @@ _KEY_PARAMETER = OpenApiParameter("key", str, required=True, description="The ke
 
 
 class Buckets(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="Key-value buckets of a namespace")
+    @extend_schema(responses=answers.BucketList, summary="Key-value buckets of a namespace")
     def get(self, request: Request, account: str) -> Response:
         found = access.to_namespace(person(request), account)
         asked = {"subject": f"{SUBJECT}*.>"}
@@ -39,7 +39,7 @@ class Buckets(View):
         return Response({"buckets": shown, "total_count": len(shown)})
 
     @extend_schema(
-        request=forms.BucketCreate, responses={201: OpenApiTypes.OBJECT}, summary="Create a bucket"
+        request=forms.BucketCreate, responses={201: answers.Bucket}, summary="Create a bucket"
     )
     def post(self, request: Request, account: str) -> Response:
         found = access.to_namespace(person(request), account, MAY_WRITE, "write")
@@ -59,7 +59,7 @@ class OneBucket(View):
             OpenApiParameter("offset", OpenApiTypes.INT, description="Keys to leave out"),
             OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {KEYS_MAX}"),
         ],
-        responses=OpenApiTypes.OBJECT,
+        responses=answers.BucketPage,
         summary="A bucket and its keys in order, each with its newest revision",
     )
     def get(self, request: Request, account: str, bucket: str) -> Response:
@@ -92,7 +92,7 @@ class OneBucket(View):
 class Entry(View):
     @extend_schema(
         parameters=[_KEY_PARAMETER],
-        responses=OpenApiTypes.OBJECT,
+        responses=answers.History,
         summary="The revisions of a key, newest first",
     )
     def get(self, request: Request, account: str, bucket: str) -> Response:
@@ -105,7 +105,7 @@ class Entry(View):
     @extend_schema(
         parameters=[_KEY_PARAMETER],
         request=forms.Value,
-        responses=OpenApiTypes.OBJECT,
+        responses=answers.Revision,
         summary="Put a value",
     )
     def put(self, request: Request, account: str, bucket: str) -> Response:
@@ -122,7 +122,7 @@ class Entry(View):
             _KEY_PARAMETER,
             OpenApiParameter("purge", bool, description="1 = with its history"),
         ],
-        responses=OpenApiTypes.OBJECT,
+        responses=answers.Revision,
         summary="Delete a key",
     )
     def delete(self, request: Request, account: str, bucket: str) -> Response:

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.gateway import jetstream
-from console.http.jetstream import shapes
+from console.http.jetstream import answers, shapes
 from console.http.views import View, actor, person
 from console.lib.subjects import problem_of_filter
 from console.models.membership import MAY_WRITE
@@ -31,7 +31,7 @@ class Messages(View):
             OpenApiParameter("subject", str, description="A filter; wildcards allowed"),
             OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {LIMIT_MAX}"),
         ],
-        responses=OpenApiTypes.OBJECT,
+        responses=answers.MessagePage,
         summary="Messages by sequence, newest first unless asked otherwise; nothing is taken from the stream",
     )
     def get(self, request: Request, account: str, stream: str) -> Response:
@@ -54,7 +54,7 @@ class Messages(View):
 
 
 class OneMessage(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="A message, whole")
+    @extend_schema(responses=answers.Message, summary="A message, whole")
     def get(self, request: Request, account: str, stream: str, seq: int) -> Response:
         found = access.to_namespace(person(request), account)
         stored = jetstream.message(nats_user.of(found), stream, seq=seq)

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.gateway import jetstream
 from console.http import forms as general
-from console.http.jetstream import forms
+from console.http.jetstream import answers, forms
 from console.http.views import View, actor, body, person
 from console.models.membership import MAY_WRITE
 from console.selectors import access
@@ -21,21 +20,23 @@ NOT_IN_NAMES = frozenset(" .*>/\\\t\r\n\f\0")
 
 
 class Account(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="What JetStream holds, and its limits")
+    @extend_schema(
+        responses=answers.JetStreamAccount, summary="What JetStream holds, and its limits"
+    )
     def get(self, request: Request, account: str) -> Response:
         found = access.to_namespace(person(request), account)
         return Response(jetstream.call(nats_user.of(found), "INFO"))
 
 
 class Streams(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="Streams of a namespace, buckets' too")
+    @extend_schema(responses=answers.StreamList, summary="Streams of a namespace, buckets' too")
     def get(self, request: Request, account: str) -> Response:
         found = access.to_namespace(person(request), account)
         listed = jetstream.listed(nats_user.of(found), "STREAM.LIST", "streams")
         return Response({"streams": listed, "total_count": len(listed)})
 
     @extend_schema(
-        request=forms.StreamCreate, responses={201: OpenApiTypes.OBJECT}, summary="Create a stream"
+        request=forms.StreamCreate, responses={201: answers.Stream}, summary="Create a stream"
     )
     def post(self, request: Request, account: str) -> Response:
         found = access.to_namespace(person(request), account, MAY_WRITE, "write")
@@ -47,14 +48,14 @@ class Streams(View):
 
 
 class OneStream(View):
-    @extend_schema(responses=OpenApiTypes.OBJECT, summary="A stream: settings and state")
+    @extend_schema(responses=answers.Stream, summary="A stream: settings and state")
     def get(self, request: Request, account: str, stream: str) -> Response:
         found = access.to_namespace(person(request), account)
         return Response(jetstream.call(nats_user.of(found), f"STREAM.INFO.{stream}"))
 
     @extend_schema(
         request=forms.StreamSettings,
-        responses=OpenApiTypes.OBJECT,
+        responses=answers.Stream,
         summary="Change settings of a stream; what isn't given stays",
     )
     def patch(self, request: Request, account: str, stream: str) -> Response:
@@ -77,7 +78,7 @@ class OneStream(View):
 
 class Purge(View):
     @extend_schema(
-        request=forms.Purge, responses=OpenApiTypes.OBJECT, summary="Delete messages of a stream"
+        request=forms.Purge, responses=answers.Purged, summary="Delete messages of a stream"
     )
     def post(self, request: Request, account: str, stream: str) -> Response:
         found = access.to_namespace(person(request), account, MAY_WRITE, "write")
