@@ -12,7 +12,7 @@ from broker.app import build
 from broker.config.options import Config, PeerConfig, TlsConfig, WebsocketConfig
 from broker.core.server import Server
 from broker.net.connection import Connection
-from broker.net.sockets import ListenError, open_listener, port_of, show, urls
+from broker.net.sockets import ListenError, open_listener, peer_address, port_of, show, urls
 
 if TYPE_CHECKING:
     import ssl
@@ -270,6 +270,6 @@ class _Refusal(asyncio.Protocol):
         log.warning(
             "%s connection from %s turned away: this server stands alone",
             self._kind,
-            transport.get_extra_info("peername"),
+            show(*peer_address(transport.get_extra_info("peername"))),
         )
         transport.close()

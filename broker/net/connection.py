@@ -17,7 +17,7 @@ from broker.core.auth import ConnectionType, Peer
 from broker.core.client import Client
 from broker.core.outbound import Outbound
 from broker.core.server import Server
-from broker.net import client_log
+from broker.net import client_log, sockets
 from broker.protocol.errors import Reason
 
 if TYPE_CHECKING:
@@ -183,8 +183,7 @@ class Connection(asyncio.BufferedProtocol):
     def peer(self) -> Peer:
         """Who connected, with a nonce where the server wants one signed."""
         assert self.transport is not None  # attached before it begins
-        name = self.transport.get_extra_info("peername")
-        ip, port = (str(name[0]), int(name[1])) if isinstance(name, tuple) else ("", 0)
+        ip, port = sockets.peer_address(self.transport.get_extra_info("peername"))
         authenticator = self.server.authenticator
         wanted = authenticator is not None and authenticator.nonce_required
         return Peer(ip, port, self.connection_type, nonce() if wanted else b"")

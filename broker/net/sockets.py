@@ -57,6 +57,13 @@ def show(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def peer_address(name: object) -> tuple[str, int]:
+    """Address and port of a transport's ``peername``; a socket for both families gives IPv4 as ``::ffff:1.2.3.4``."""
+    if not isinstance(name, tuple):
+        return "", 0
+    return str(name[0]).removeprefix("::ffff:"), int(name[1])
+
+
 def port_of(listener: socket.socket) -> int:
     return int(listener.getsockname()[1])
 

@@ -208,3 +208,21 @@ def test_ended_at_once_can_start_again_on_its_port(tmp_path: Path) -> None:
         tmp_path, CONFIG.replace("listen: 127.0.0.1:-1", f"listen: 127.0.0.1:{port}", 1)
     ) as again:
         assert again.ports["nats"] == [f"nats://127.0.0.1:{port}"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+async def test_an_address_is_shown_as_the_client_would_write_it(
+    tmp_path: Path, address: str
+) -> None:
+    """One socket takes both families; the kernel gives it IPv4 addresses in IPv6's form."""
+    config = CONFIG.replace("listen: 127.0.0.1:-1", "listen: 0.0.0.0:-1").replace(
+        "authorization", "#"
+    )
+    with program(tmp_path, config) as running:
+        port = int(running.ports["nats"][0].rpartition(":")[2])
+        reader, writer = await asyncio.open_connection(address, port)
+        info = json.loads((await reader.readline()).removeprefix(b"INFO "))
+        assert info["client_ip"] == address
+        [shown] = (await asyncio.to_thread(running.get, "/connz"))["connections"]
+        assert shown["ip"] == address
+        writer.close()
