@@ -1,6 +1,6 @@
 """Projects: made with their first owner, removed when empty."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import transaction
 
@@ -14,9 +14,19 @@ from console.services.names import check_description, check_title
 
 
 @transaction.atomic
-def create(*, actor: Actor, name: str, owner: User, description: str = "") -> Project:
+def create(
+    *,
+    actor: Actor,
+    name: str,
+    owner: User,
+    description: str = "",
+    project_id: UUID | None = None,
+) -> Project:
+    """``project_id`` None: a new one."""
     project = Project.objects.create(
-        name=check_title(name), description=check_description(description)
+        id=project_id or uuid4(),
+        name=check_title(name),
+        description=check_description(description),
     )
     Membership.objects.create(project=project, user=owner, role=Role.OWNER)
     about = About(project=project, target=project.name, after={"name": project.name})

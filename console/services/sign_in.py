@@ -17,12 +17,14 @@ from django.utils import timezone
 
 from console.gateway import notices
 from console.models import LoginLink, Project, Role, User
+from console.selectors.organization import organization_id
 from console.services import projects
 from console.services.audit import About, Actor, record
 from console.services.errors import InvalidArgument
 
 LINK_LIFETIME = timedelta(minutes=15)
-DEFAULT_PROJECT = "Default"
+#: Scaleway's own name for it, which their Terraform provider looks for.
+DEFAULT_PROJECT = "default"
 
 
 def ensure_administrator(email: str) -> User:
@@ -44,12 +46,18 @@ def create_user(*, email: str, is_admin: bool = False) -> User:
 
 
 def ensure_project(user: User) -> Project:
-    """The user's oldest project that it may write to; made when there is none."""
+    """The user's oldest project that it may write to; made when there is none.
+
+    The first of all has the organization's id, as at Scaleway: their clients take the one for the other.
+    """
     writes = Project.objects.filter(
         memberships__user=user, memberships__role__in=(Role.OWNER, Role.EDITOR)
     )
-    found = writes.order_by("created_at").first()
-    return found or projects.create(actor=Actor.person(user), name=DEFAULT_PROJECT, owner=user)
+    if found := writes.order_by("created_at").first():
+        return found
+    first = None if Project.objects.exists() else organization_id()
+    actor = Actor.person(user)
+    return projects.create(actor=actor, name=DEFAULT_PROJECT, owner=user, project_id=first)
 
 
 @transaction.atomic

@@ -10,6 +10,9 @@ import pytest
 from broker.identity import jwt
 from broker.identity.creds import parse_creds
 from console.models import Credential, Namespace
+from console.selectors.organization import organization_id
+from console.services.operator import ensure_operator
+from console.services.sign_in import create_user, ensure_project
 from tests.console.conftest import Cast
 from tests.console.fake_broker import FakeBroker
 from tests.console.program import ACCOUNTS, CREDENTIALS, KEYS, PROJECTS, REGION, Program
@@ -338,3 +341,12 @@ def test_a_failure_of_ours_is_json(program: Program, monkeypatch: pytest.MonkeyP
     answer = program.get(ACCOUNTS)
     assert (answer.status, answer.body["type"]) == (500, "internal_error")
     assert "secret" not in str(answer.body)
+
+
+def test_the_first_project_is_the_organizations_default(db: None, redis: Any) -> None:
+    """Their clients take its id for the organization's, and their Terraform provider looks for this name."""
+    ensure_operator()
+    first = ensure_project(create_user(email="first@example.com", is_admin=True))
+    second = ensure_project(create_user(email="second@example.com"))
+    assert (first.pk, first.name) == (organization_id(), "default")
+    assert second.pk != first.pk
