@@ -30,6 +30,9 @@ from broker.protocol.errors import Reason
 RUNTIME: Final = "python{}.{}.{}".format(*sys.version_info)
 #: A connection that never CONNECTs is pinged after an interval like any other; RTT is measured again this often.
 _RTT_INTERVAL_S: Final = 3600.0
+#: Above this many reminders they are made anew; a client can have up to four that count.
+_REMINDERS_PER_CLIENT: Final = 8
+_REMINDERS_SPARE: Final = 1024
 
 
 class Server:
@@ -402,8 +405,24 @@ class Server:
     def _remind(self, client: Client, due_s: float) -> None:
         earliest = self.timers.next_s()
         self.timers.add(due_s, client.cid)
+        if len(self.timers) > _REMINDERS_PER_CLIENT * len(self.clients) + _REMINDERS_SPARE:
+            self._remake_reminders()
         if earliest is None or due_s < earliest:
             self.rearm(due_s)
+
+    def _remake_reminders(self) -> None:
+        """Without those of clients that have gone, and of what is due at another time by now."""
+        self.timers.replace(
+            (due_s, client.cid)
+            for client in self.clients.values()
+            for due_s in (
+                client.auth_due_s,
+                client.expiry_due_s,
+                client.ping_due_s,
+                client.write_due_s,
+            )
+            if due_s > 0
+        )
 
     # What it says of itself -------------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
 """When something is due: one heap for all clients instead of a timer object each.
 
-An entry is only a reminder to look; what is due is the client's to know, so entries are never taken back and an entry
-of a client that has gone is nothing.
+An entry is only a reminder to look; what is due is the client's to know, so entries aren't taken back one by one, and
+an entry of a client that has gone is nothing. When they have become too many, all are made anew.
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 #: Times are rounded up to this, so that many clients share one wake-up.
 GRANULARITY_S = 0.01
@@ -24,6 +24,10 @@ class Timers:
 
     def add(self, due_s: float, cid: int) -> None:
         heapq.heappush(self._heap, (due_s, cid))
+
+    def replace(self, entries: Iterable[tuple[float, int]]) -> None:
+        self._heap = list(entries)
+        heapq.heapify(self._heap)
 
     def next_s(self) -> float | None:
         """When the earliest entry is due; None without entries."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz import rapid
 from tests.fuzz.conversations import Conversation, conversations
 from tests.fuzz.victim import Bystander, assert_nothing_left, bystander, descriptors, hold
 from tests.support.servers import CONTENDERS, Server, running
@@ -117,3 +118,8 @@ def _talk(server: Server, pieces: list[bytes]) -> bytes:
 
 def _without_info(received: bytes) -> list[bytes]:
     return [line for line in received.splitlines(keepends=True) if not line.startswith(b"INFO ")]
+
+
+def test_thousands_of_conversations_without_sockets() -> None:
+    """The first of a campaign that is started by hand."""
+    assert rapid.campaign(3000, seed=7) < rapid.GROWTH_BYTES_MAX
