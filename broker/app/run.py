@@ -4,6 +4,7 @@ Exit status 0 after a clean end, 1 when the server couldn't start. What is impor
 rest is imported where it is needed first.
 """
 
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,7 @@ def _sentence(text: str) -> str:
 
 
 def _run(flags: Flags) -> int:
+    gc.disable()  # what is imported stays; the service collects again once it is ready
     from broker.config.errors import ConfigError
     from broker.config.load import load
 

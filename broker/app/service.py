@@ -100,6 +100,7 @@ class Service:
             self.system.start(self.config, self.operation, self._reload_or_refuse, self.spawn)
             self._write_files()
             log.info("Server is ready")
+            gc.enable()
             gc.freeze()  # what the start has made stays: no collection need look at it again
             self._start_coordination()
             await self._end.wait()

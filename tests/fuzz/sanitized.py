@@ -54,7 +54,7 @@ def build(directory: Path) -> dict[str, str]:
         ["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
     )
     # What Python leaves at its end isn't lost.
-    rules = f"detect_leaks=0:abort_on_error=1:log_path={directory / 'finding'}"
+    rules = f"detect_leaks=0:abort_on_error=1:quarantine_size_mb=8:log_path={directory / 'finding'}"
     environment = os.environ | {
         "LD_PRELOAD": found.stdout.strip(),
         "ASAN_OPTIONS": rules,

@@ -121,5 +121,5 @@ def _without_info(received: bytes) -> list[bytes]:
 
 
 def test_thousands_of_conversations_without_sockets() -> None:
-    """The first of a campaign that is started by hand."""
-    assert rapid.campaign(3000, seed=7) < rapid.GROWTH_BYTES_MAX
+    """The first of a campaign that is started by hand; it raises what it finds."""
+    rapid.campaign(3000, seed=7)
