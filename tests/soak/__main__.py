@@ -1,4 +1,4 @@
-"""python -m tests.soak churn|million [--minutes M] [--server ours|nats-server] [--seed S]"""
+"""python -m tests.soak churn|million|mixed [--rounds N] [--minutes M] [--server ours|nats-server] [--seed S]"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import resource
 import sys
 from dataclasses import asdict
 
-from tests.soak import churn, million
+from tests.soak import churn, million, mixed
 from tests.support.servers import CONTENDERS, Server, running
 
 
@@ -18,6 +18,10 @@ def main(arguments: list[str]) -> int:
     options = _options(arguments)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if options.what == "mixed":
+        outcome = mixed.run(options.rounds, options.seed)
+        print(json.dumps(asdict(outcome), indent=1))
+        return 1 if outcome.grown else 0
     contender = next(one for one in CONTENDERS if one.name == options.server)
     with running(contender, churn.CONFIG if options.what == "churn" else "") as server:
         figures = _run(server, options)
@@ -30,11 +34,12 @@ def main(arguments: list[str]) -> int:
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="soak", description="Long and large runs.")
-    parser.add_argument("what", choices=["churn", "million"])
+    parser.add_argument("what", choices=["churn", "million", "mixed"])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--restless", type=int, default=500)
     parser.add_argument("--connections", type=int, default=9000)
     parser.add_argument("--subscriptions", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--server", default=CONTENDERS[0].name, choices=[one.name for one in CONTENDERS]
