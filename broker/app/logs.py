@@ -114,6 +114,8 @@ def set_up(config: Config | None = None) -> None:
     handler.setFormatter(
         LineFormatter(times=config.logtime, utc=config.logtime_utc, colours=colours)
     )
+    if config.trace and not config.debug:
+        handler.addFilter(lambda record: record.levelno != logging.DEBUG)
     for old in logging.root.handlers[:]:
         logging.root.removeHandler(old)
         if isinstance(old, LogFile):

@@ -68,14 +68,14 @@ def _account(client: Client) -> str:
 
 
 def _user(client: Client) -> str:
-    options, user = client.options, client.user
+    options = client.options
     if options.nkey:
-        return f"nkey:{user}"
+        return f"nkey:{options.nkey}"
+    if options.user:
+        return f"user:{options.user}"
     if options.jwt:
-        return f"jwt:{user}"
-    if options.auth_token:
-        return "token"
-    return f"user:{user}" if user else ""
+        return f"jwt:{client.user}"
+    return "token" if options.auth_token else ""
 
 
 def created(client: Client) -> None:

@@ -195,9 +195,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def receive(self, client: Client, block: memoryview | bytes) -> None:
         """NATS bytes, unwrapped."""
-        if self.trace is not None:
-            self.trace.received(bytes(block))
-        client.receive(block)
+        if self.trace is None:
+            client.receive(block)
+            return
+        for piece in self.trace.received(bytes(block)):
+            client.receive(piece)
+            self.server.flush()  # so that what follows from an operation is traced after it
+            if client.closed:
+                return
 
     def write_chunks(self, transport: asyncio.Transport, chunks: list[bytes]) -> None:
         if chunks:

@@ -129,6 +129,33 @@ def test_lines_about_clients(case: Case) -> None:
     assert lines(OURS, case) == lines(NATS_SERVER, case)
 
 
+TRACED = (
+    connect(name="n", lang="py", version="1.0", user="u", auth_token="s3cret")
+    + b"SUB foo 1\r\nsub a q 2\r\nUNSUB 2 5\r\nPUB foo 5\r\nhello\r\nPUB foo bar 0\r\n\r\n"
+    + b'HPUB foo 16 19\r\nNATS/1.0\r\nA:\r\n\r\nabc\r\nPUB foo 4\r\n\x00\xff"\\\r\nPONG\r\n+OK\r\nINFO {}\r\n'
+    + b"PING\r\nFOO\r\n"
+)
+
+
+@pytest.mark.parametrize("config", ["", "max_traced_msg_len: 4", "trace_headers: true"])
+def test_operations_are_traced(config: str) -> None:
+    def traced(contender: Contender) -> list[str]:
+        case = [TRACED, connect(verbose=True) + b"SUB a..b 1\r\nPUB x 1\r\ny\r\n" + PING]
+        with running(contender, f"{config}\ntrace: true\nlogtime: false") as server:
+            for data in case:
+                with dial(server, data) as sock:
+                    read_until(sock, lambda told: b"PONG" in told)
+            wait_until(lambda: server.log().count("->> [PONG]") == len(case), "both answers")
+            server.stop()
+            assert "s3cret" not in server.log()
+            assert "[DBG]" not in server.log()
+            found = re.findall(r"\[TRC\] 127\.0\.0\.1:\d+ - cid:\d+ - (.*)", server.log())
+            # That a subscription has ended has no line here.
+            return [line for line in found if "DELSUB" not in line and "-ERR Unknown" not in line]
+
+    assert traced(OURS) == traced(NATS_SERVER)
+
+
 def test_a_client_that_says_nothing_is_logged() -> None:
     assert silence(OURS, "authorization {token: t, timeout: 0.2}", b"") == silence(
         NATS_SERVER, "authorization {token: t, timeout: 0.2}", b""
