@@ -83,7 +83,8 @@ def arguments(data: bytes, start: int, end: int) -> bytes:
 
 def split(arguments_: bytes) -> list[bytes]:
     """Arguments at blanks; nats-server counts CR and LF among them, no other white space."""
-    return [a for a in arguments_.translate(_SEPARATORS).split(b" ") if a]
+    words = arguments_.translate(_SEPARATORS).split(b" ")
+    return [word for word in words if word] if b"" in words else words
 
 
 def shorten(data: bytes, pos: int, kind: int, start: int) -> bytes:
@@ -109,6 +110,8 @@ def _is_cut_verb(data: bytes, pos: int) -> bool:
 
 
 def _skip_blanks(data: bytes, pos: int) -> int:
+    if data[pos : pos + 1] not in b" \t":
+        return pos
     found = _BLANKS.match(data, pos)
     assert found is not None  # matches the empty run too
     return found.end()

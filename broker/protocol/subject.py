@@ -18,10 +18,9 @@ def has_wildcards(subject: bytes) -> bool:
 
 def is_valid_filter(subject: bytes) -> bool:
     """What may be subscribed to: no empty token, nothing after ``>``."""
-    tokens = subject.split(b".")
-    if b"" in tokens:
+    if not subject or b".." in subject or subject.startswith(b".") or subject.endswith(b"."):
         return False
-    return b">" not in tokens[:-1]
+    return b">" not in subject or b">" not in subject.split(b".")[:-1]
 
 
 def has_space(subject: bytes) -> bool:
