@@ -44,6 +44,19 @@ def store_directory(config: Config) -> str:
     return str(Path(base).absolute() / _DIRECTORY)
 
 
+def _make_directory(directory: str) -> None:
+    """Raises OSError with nats-server's sentence when nothing can be kept there (``jetstream.go``)."""
+    try:
+        Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise OSError("storage directory is not a directory") from None
+    except OSError as error:
+        text = f"mkdir {directory}: {error.strerror or error}"
+        raise OSError(f"could not create storage directory - {text}") from error
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise OSError("storage directory is not writable")
+
+
 def options_of(config: Config, directory: str) -> JetStreamOptions:
     given = config.jetstream
     memory, store = given.max_memory_store, given.max_file_store
@@ -87,7 +100,7 @@ class JetStreamService:
         """Opens the streams, which blocks. Raises OSError when the directory can't be used."""
         loop = asyncio.get_running_loop()
         directory = store_directory(config)
-        Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_directory(directory)
         self._workers = Workers(loop)
         environment = Environment(
             OsDisk(), directory, time.time_ns, loop.call_later, partial(_soon, loop), self._workers.run,

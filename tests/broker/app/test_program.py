@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,19 @@ def test_bad_config_and_unknown_flag_fail(tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert "Parse error on line 1" in answer.stderr
     assert run("--foo").returncode == 1
+
+
+def test_a_store_directory_that_is_none_ends_the_start(tmp_path: Path) -> None:
+    """In nats-server's sentence, on both programs."""
+    (tmp_path / "file").write_text("no directory")
+    arguments = ["-js", "-sd", str(tmp_path / "file"), "-a", "127.0.0.1", "-p", "-1"]
+    ends = [run(*arguments)]
+    if shutil.which("nats-server"):
+        program = ["nats-server", *arguments]
+        ends.append(subprocess.run(program, capture_output=True, text=True, timeout=20))
+    for end in ends:
+        assert end.returncode == 1
+        assert "Can't start JetStream: storage directory is not a directory" in end.stderr
 
 
 def test_configuration_can_be_tested(tmp_path: Path) -> None:
