@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -245,3 +246,21 @@ def read_until(sock: socket.socket, done: Callable[[bytes], bool]) -> None:
             data += more
     except ConnectionError:
         return
+
+
+def test_a_subscription_that_a_reload_takes_away_is_logged() -> None:
+    def removed(contender: Contender) -> list[str]:
+        with running(contender, "authorization { users: [ {user: a, password: p} ] }") as server:
+            with dial(server, AS_A + b"SUB no.x 1\r\nSUB no.y q 2\r\nSUB ok 3\r\n" + PING) as sock:
+                read_until(sock, lambda told: b"PONG" in told)
+                config = server.directory / "server.conf"
+                denying = 'password: p, permissions: {subscribe: {deny: "no.>"}}'
+                config.write_text(config.read_text().replace("password: p", denying))
+                assert server.process is not None
+                server.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: "Reloaded server configuration" in server.log(), "the reload")
+            return re.findall(r"\[INF\] (Removed sub .*)", server.log())
+
+    ours = removed(OURS)
+    assert ours == removed(NATS_SERVER)
+    assert len(ours) == 2

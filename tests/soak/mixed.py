@@ -31,6 +31,8 @@ from tests.support.wait import wait_until
 
 OBSERVED = Contender("ours", (sys.executable, "-m", "tests.soak.observed"))
 LIVES = 20
+#: Rounds after which the streams are made anew.
+RENEWED = 100
 MESSAGES = 50
 #: More of a type than this after the warm-up is growth: rounds don't end at the very same moment.
 SLACK = 100
@@ -72,16 +74,17 @@ def run(rounds: int, seed: int) -> Mixed:
 async def _rounds(server: Server, into: Path, rounds: int, rng: random.Random) -> Mixed:
     mixed = Mixed()
     client = await nats.connect(server.url, allow_reconnect=False)
-    warm = max(200, rounds // 10)
+    every = max(1, rounds // 10 // RENEWED) * RENEWED
+    warm = 2 * every
     after_warm_up: Held | None = None
     held = hold(server, into)
     for number in range(warm + rounds):
-        if number % 100 == 0:
+        if number % RENEWED == 0:
             await _renew_streams(client)
         await asyncio.gather(*(asyncio.to_thread(live, server, rng.random()) for _ in range(LIVES)))
         mixed.messages += await _talk(client, number)
         mixed.lives += LIVES
-        if number % 100 == 99 and (number + 1 == warm or (number + 1 - warm) % (rounds // 10) == 0):
+        if number + 1 >= warm and (number + 1) % every == 0:
             await _renew_streams(client)
             held = await asyncio.to_thread(hold, server, into)
             mixed.rss_kib.append(held.rss_kib)
