@@ -237,6 +237,7 @@ NAMESPACE_LIMITS = {
     ),
     "streams": _env.integer("WIREROOM_LIMIT_STREAMS", 100, **OF_CLAIMS["streams"]),
     "consumer": _env.integer("WIREROOM_LIMIT_CONSUMERS", 1000, **OF_CLAIMS["consumer"]),
+    "sync_interval_s": _env.integer("WIREROOM_SYNC_INTERVAL_S", 0, **OF_CLAIMS["sync_interval_s"]),
 }
 NAMESPACES_PER_PROJECT = _env.integer(
     "WIREROOM_NAMESPACES_PER_PROJECT", 1000, **OF_PROJECT["namespaces"]

@@ -148,6 +148,7 @@ def _jetstream_terms(config: AccountJetStreamConfig | None) -> dict[str, JetStre
     terms = JetStreamTerms(
         config.max_memory, config.max_store, config.max_streams, config.max_consumers, config.max_ack_pending,
         config.memory_max_stream_bytes, config.store_max_stream_bytes, config.max_bytes_required,
+        config.sync_interval,
     )  # fmt: skip
     return {"": terms}
 

@@ -15,7 +15,10 @@ async def run(server: Server, operation: Operation | None, config: Config) -> No
     # The Redis client takes long to import; meanwhile the loop goes on serving.
     redis_bus = await asyncio.to_thread(import_module, "broker.coordination.redis_bus")
     bus = redis_bus.RedisBus(config.coordination.url)
-    facts = Facts(nats_url=_url("nats", server.options.host, server.options.port))
+    facts = Facts(
+        nats_url=_url("nats", server.options.host, server.options.port),
+        sync_interval_s=config.jetstream.sync_interval,
+    )
     if operation is None:
         await runner.run(server, bus, facts=facts)
         return

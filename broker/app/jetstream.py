@@ -17,6 +17,7 @@ from broker.app.workers import Workers
 from broker.config.options import Config
 from broker.core.account import Account
 from broker.core.server import Server
+from broker.jetstream.account import sync_words
 from broker.jetstream.engine import (
     BUFFERED_BYTES,
     BUFFERED_MSGS,
@@ -65,7 +66,7 @@ def options_of(config: Config, directory: str) -> JetStreamOptions:
         max_memory=memory if memory >= 0 else _memory() // 4 * 3,
         max_store=store if store >= 0 else _room(directory),
         strict=given.strict,
-        sync_interval_s=0.0 if given.sync_always else given.sync_interval,
+        sync_interval_s=given.sync_interval,
         request_queue_limit=given.request_queue_limit or QUEUE_LIMIT,
         max_ack_pending=given.max_ack_pending,
         max_request_batch=given.max_request_batch,
@@ -154,6 +155,5 @@ def _describe(engine: JetStream, directory: str) -> None:
     log.info('  Store Directory: "%s"', directory)
     if options.domain:
         log.info("  Domain:          %s", options.domain)
-    every = f"every {options.sync_interval_s:g}s" if options.sync_interval_s else "always"
-    log.info("  Sync Interval:   %s", every)
+    log.info("  Sync Interval:   %s", sync_words(options.sync_interval_s))
     log.info("-------------------------------------------")

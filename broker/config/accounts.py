@@ -23,6 +23,7 @@ from broker.config.values import (
     mapping,
     size,
     strict_duration,
+    sync_interval,
     table,
     text,
     texts,
@@ -261,6 +262,7 @@ _JETSTREAM = table(
     ("store_max_stream_bytes disk_max_stream_bytes", size),
     ("max_ack_pending", integer),
     ("cluster_traffic", text),
+    ("sync_interval", sync_interval),
 )
 
 

@@ -30,6 +30,7 @@ from broker.config.values import (
     seconds,
     size,
     strict_duration,
+    sync_interval,
     table,
     text,
     text_map,
@@ -226,10 +227,6 @@ def _split(
 # JetStream -------------------------------------------------------------------------------------------
 
 
-def _sync_interval(node: Node, _report: Report) -> float:
-    return -1.0 if node.value == "always" else strict_duration(node)
-
-
 _JETSTREAM_LIMITS = table(
     ("max_ack_pending", integer),
     ("max_ha_assets", integer),
@@ -260,7 +257,7 @@ _JETSTREAM = table(
     ("enabled enable", boolean),
     ("strict", boolean),
     ("store_dir store storedir", text),
-    ("sync_interval sync", _sync_interval),
+    ("sync_interval sync", sync_interval),
     ("max_memory_store max_mem_store max_mem", size),
     ("max_file_store max_file", size),
     ("domain", text),
@@ -300,8 +297,6 @@ def _jetstream_map(node: Node, report: Report) -> JetStreamConfig:
     values = vars(raw)
     limits = values.pop("limits", None)
     values.update(vars(limits) if limits else {})
-    if values.get("sync_interval", 0.0) < 0:
-        values.update(sync_interval=0.0, sync_always=True)
     for name, value in values.items():
         if name in JetStreamConfig.__dataclass_fields__:
             setattr(config, name, value)

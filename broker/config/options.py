@@ -118,7 +118,10 @@ class AccountLimitsConfig:
 
 @dataclass(slots=True)
 class AccountJetStreamConfig:
-    """An account's ``jetstream``; -1 = unlimited, 0 for the two stream sizes = unlimited too."""
+    """An account's ``jetstream``; -1 = unlimited, 0 for the two stream sizes = unlimited too.
+
+    ``sync_interval`` is ours: seconds, 0 = always, None = as the server has it.
+    """
 
     max_memory: int = -1
     max_store: int = -1
@@ -128,6 +131,7 @@ class AccountJetStreamConfig:
     max_bytes_required: bool = False
     memory_max_stream_bytes: int = 0
     store_max_stream_bytes: int = 0
+    sync_interval: float | None = None
 
 
 @dataclass(slots=True)
@@ -179,7 +183,6 @@ class JetStreamConfig:
     max_file_store: int = -1
     domain: str = ""
     sync_interval: float = 0.0
-    sync_always: bool = False
     strict: bool = True
     encryption_key: str = field(default="", repr=False)
     max_ack_pending: int = 0

@@ -184,6 +184,11 @@ def strict_duration(node: Node, _report: Report | None = None) -> float:
     return parse_duration(text(node))
 
 
+def sync_interval(node: Node, _report: Report | None = None) -> float:
+    """Seconds that what was acknowledged may not be on disk yet; 0 also for ``always``."""
+    return 0.0 if node.value == "always" else max(strict_duration(node), 0.0)
+
+
 def seconds(node: Node, _report: Report | None = None) -> float:
     """Seconds as a number, or a duration string."""
     if isinstance(node.value, str):

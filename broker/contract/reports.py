@@ -54,6 +54,8 @@ class Presence(_Report):
     out_bytes: int
     slow_consumers: int
     mem: int
+    #: What JetStream acknowledged may not be on disk for so long, unless an account has terms of its own; 0 = it is.
+    sync_interval_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Facts:
 
     nats_url: str = ""
     ws_url: str = ""
+    sync_interval_s: float = 0.0
 
 
 def presence(server: Server, facts: Facts, taps: int) -> Presence:
@@ -49,6 +50,7 @@ def presence(server: Server, facts: Facts, taps: int) -> Presence:
         out_bytes=stats.out_bytes,
         slow_consumers=stats.slow_consumers,
         mem=resident_bytes(),
+        sync_interval_s=facts.sync_interval_s,
     )
 
 

@@ -54,6 +54,8 @@ class JetStreamTerms:
     memory_max_stream_bytes: int = 0
     store_max_stream_bytes: int = 0
     max_bytes_required: bool = False
+    #: Seconds that what was acknowledged may not be on disk yet; 0 = it's there first, None = as the server says.
+    sync_interval_s: float | None = None
 
 
 class Account:

@@ -255,6 +255,7 @@ def _jetstream_terms(limits: wire.AccountLimits) -> dict[str, JetStreamTerms] | 
         name: JetStreamTerms(
             tier.mem_storage, tier.disk_storage, tier.streams, tier.consumer, tier.max_ack_pending or NO_LIMIT,
             max(tier.mem_max_stream_bytes, 0), max(tier.disk_max_stream_bytes, 0), tier.max_bytes_required,
+            max(limits.sync_interval, 0) / _NS if limits.sync_interval else None,
         )
         for name, tier in granted.items()
     }  # fmt: skip

@@ -138,7 +138,11 @@ class JetStreamLimits(Body):
 
 @dataclass(slots=True)
 class AccountLimits(JetStreamLimits):
-    """``subs`` and ``payload`` hold per connection, ``conn`` and ``leaf`` for the account; ``data`` is carried only."""
+    """``subs`` and ``payload`` hold per connection, ``conn`` and ``leaf`` for the account; ``data`` is carried only.
+
+    ``sync_interval`` is ours, other programs pass over it: nanoseconds that what was acknowledged may not be on disk
+    yet, of JetStream in file storage; 0 = as the server says, less = it's on disk first.
+    """
 
     subs: int = wire(integer, NO_LIMIT)
     data: int = wire(integer, NO_LIMIT)
@@ -149,6 +153,7 @@ class AccountLimits(JetStreamLimits):
     conn: int = wire(integer, NO_LIMIT)
     leaf: int = wire(integer, NO_LIMIT)
     disallow_bearer: bool = wire(flag)
+    sync_interval: int = wire(integer)
     tiered_limits: dict[str, JetStreamLimits] = wire(map_of(body_of(JetStreamLimits)))
 
 

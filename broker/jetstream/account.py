@@ -22,6 +22,11 @@ API: Final = b"$JS.API."
 R1: Final = "R1"
 
 
+def sync_words(interval_s: float) -> str:
+    """As the log says it."""
+    return f"every {interval_s:g}s" if interval_s else "always"
+
+
 class JetStreamAccount:
     """One for each account but the system's, also where JetStream is off: then only to say so."""
 
@@ -44,6 +49,9 @@ class JetStreamAccount:
         self.answers = Answers(core)
         self._api = Api(self)
         self._enabled = self.enabled
+        #: As the log has it.
+        self._told_sync_interval_s = engine.options.sync_interval_s
+        self._tell_sync_interval()
 
     @property
     def enabled(self) -> bool:
@@ -54,6 +62,14 @@ class JetStreamAccount:
         """Of unreplicated streams; None = JetStream is off, or no tier applies."""
         tiers = self.core.jetstream
         return None if tiers is None else tiers.get("") or tiers.get(R1)
+
+    @property
+    def sync_interval_s(self) -> float:
+        """Seconds that what was acknowledged may not be on disk yet; 0 = it's there first."""
+        terms = self.terms
+        if terms is None or terms.sync_interval_s is None:
+            return self.engine.options.sync_interval_s
+        return terms.sync_interval_s
 
     @property
     def tiered(self) -> bool:
@@ -68,8 +84,15 @@ class JetStreamAccount:
                 self.recover()
             else:
                 self._close_streams()
+        self._tell_sync_interval()
         for stream in self.streams.values():
             stream.terms_changed()
+
+    def _tell_sync_interval(self) -> None:
+        interval_s = self.sync_interval_s
+        if interval_s != self._told_sync_interval_s:
+            self._told_sync_interval_s = interval_s
+            log.info("JetStream of account %s: sync interval %s", self.name, sync_words(interval_s))
 
     # Use --------------------------------------------------------------------------------------------
 

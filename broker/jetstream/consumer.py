@@ -364,7 +364,7 @@ class Consumer:
         if self._flushing or self.closed:
             return
         confirmations, self._confirmations = self._confirmations, []
-        sync = bool(confirmations) and self.engine.options.sync_interval_s == 0
+        sync = bool(confirmations) and self.stream.account.sync_interval_s == 0
         job = self.ledger.record.begin_flush(sync=sync)
         if job is None:
             self._confirm(confirmations)

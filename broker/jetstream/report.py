@@ -53,10 +53,7 @@ class Report:
             "max_storage": options.max_store,
             "store_dir": engine.environment.directory,
         }
-        if options.sync_interval_s:
-            fields["sync_interval"] = int(options.sync_interval_s * _NS)
-        else:
-            fields["sync_always"] = True
+        fields |= _sync(options.sync_interval_s)
         if options.domain:
             fields["domain"] = options.domain
         fields["compress_ok"] = True
@@ -132,6 +129,8 @@ class Report:
             "ha_assets": 0,
             "api": {"level": 0, "total": account.api_total, "errors": account.api_errors},
         }
+        if account.sync_interval_s != self._engine.options.sync_interval_s:
+            fields |= _sync(account.sync_interval_s)
         if (options["streams"] or options["consumer"]) and account.streams:
             streams = (account.streams[name] for name in sorted(account.streams))
             fields["stream_detail"] = [self._stream(stream, options) for stream in streams]
@@ -165,6 +164,11 @@ class Report:
             yield from _account_problems(found)
         else:
             yield from _stream_problems(found, stream, consumer)
+
+
+def _sync(interval_s: float) -> dict[str, Any]:
+    """``sync_interval`` in nanoseconds, or ``sync_always``."""
+    return {"sync_interval": int(interval_s * _NS)} if interval_s else {"sync_always": True}
 
 
 def _consumer(consumer: "Consumer", options: dict[str, Any]) -> dict[str, Any]:

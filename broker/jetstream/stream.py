@@ -229,6 +229,9 @@ class Stream(StreamFields):
     def terms_changed(self) -> None:
         """The account's limits are others now."""
         self.intake.configure()
+        if self._sync_timer is not None:  # it may be due sooner than was said
+            self._sync_timer.cancel()
+            self._sync()
 
     @property
     def deleted(self) -> bool:
@@ -243,7 +246,7 @@ class Stream(StreamFields):
     @property
     def sync_interval_s(self) -> float:
         """Seconds that an acknowledged message may not be on disk yet; 0 = none."""
-        interval_s = self.engine.options.sync_interval_s
+        interval_s = self.account.sync_interval_s
         if interval_s == 0 and self.config.persist_mode == "async":
             return _ASYNC_SYNC_S
         return interval_s

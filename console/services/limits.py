@@ -18,7 +18,10 @@ def of_namespace(namespace: Namespace) -> dict[str, int]:
 def of_claims(namespace: Namespace) -> dict[str, int]:
     """Those that stand in the account's claims."""
     limits = of_namespace(namespace)
-    return {name: limits[name] for name in OF_CLAIMS}
+    claimed = {name: limits[name] for name in OF_CLAIMS}
+    if interval_s := claimed.pop("sync_interval_s"):
+        claimed["sync_interval"] = interval_s * 10**9
+    return claimed
 
 
 def of_project(project: Project) -> dict[str, int]:

@@ -14,6 +14,12 @@ from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
+#: As an administrator may by the API; there is no form for it.
+RELAX = """async () => {
+  const { patch } = await import("/static/js/lib/http.js");
+  await patch(`/api/namespaces/${location.pathname.split("/")[2]}/limits`, { sync_interval_s: 2 });
+}"""
+
 
 def test_a_stream_from_its_making_to_its_end(
     stack: Stack, home: Page, clients: Clients, tmp_path: Path
@@ -57,6 +63,10 @@ def test_a_stream_from_its_making_to_its_end(
 
     home.get_by_role("tab", name="Settings").click()
     expect(home.get_by_role("tabpanel")).to_contain_text("7d")
+    expect(home.get_by_role("tabpanel")).to_contain_text("before it is acknowledged")
+    home.evaluate(RELAX)
+    home.reload()
+    expect(home.get_by_role("tabpanel")).to_contain_text("up to 2 seconds after it is acknowledged")
     home.get_by_role("button", name="Purge").click()
     home.get_by_label("Keep the newest").fill("5")
     home.get_by_role("dialog").get_by_role("button", name="Purge").click()

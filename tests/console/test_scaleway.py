@@ -278,17 +278,25 @@ def test_an_administrators_limits_are_pushed_into_the_claims(
     assert set_.body["set"] == {"conn": 7, "streams": 3, "payload": 1024, "credentials": 1}
     limits = jwt.decode(fake_broker.applied[account]).body["limits"]
     assert (limits["conn"], limits["streams"], limits["payload"]) == (7, 3, 1024)
-    assert "credentials" not in limits
+    assert not limits.keys() & {"credentials", "sync_interval", "sync_interval_s"}
     assert program.post(CREDENTIALS, nats_account_id=account, name="c").status == 200
     over = program.post(CREDENTIALS, nats_account_id=account, name="d")
     assert over.body["details"] == [{"resource": "credentials", "quota": 1, "current": 1}]
     back = program.patch(path, conn=None).body
     assert back["limits"]["conn"] == 10_000
     assert jwt.decode(fake_broker.applied[account]).body["limits"]["conn"] == 10_000
+    assert program.patch(path, sync_interval_s=2).body["limits"]["sync_interval_s"] == 2
+    assert jwt.decode(fake_broker.applied[account]).body["limits"]["sync_interval"] == 2 * 10**9
     project = f"/api/projects/{cast.project.pk}/limits"
     assert program.patch(project, namespaces=1).body["limits"] == {"namespaces": 1}
     assert program.post(ACCOUNTS, name="b").body["type"] == "quotas_exceeded"
-    for wrong in ({"conn": -2}, {"conn": "7"}, {"colour": 1}, {"credentials": 0}):
+    for wrong in (
+        {"conn": -2},
+        {"conn": "7"},
+        {"sync_interval_s": -1},
+        {"colour": 1},
+        {"credentials": 0},
+    ):
         assert program.patch(path, **wrong).status == 400
     owner = Program.of(cast.charlie, cast.project)
     mine = owner.post(PROJECTS, name="mine").body["id"]

@@ -6,6 +6,7 @@ import { useEvery, useResource } from "../lib/resource.js";
 import { go, route, setQuery } from "../lib/router.js";
 import { mayWrite } from "../state/session.js";
 import { Dialog } from "../components/dialog.js";
+import { onDiskText } from "../components/running.js";
 import { FormError, Input, SubmitButton, useSubmit } from "../components/form.js";
 import { Failed, Loading } from "../components/states.js";
 import { toast } from "../components/toast.js";
@@ -32,12 +33,13 @@ function Facts({ info }) {
     ${state.num_deleted ? html`<${Fact} words="Deleted inside">${count(state.num_deleted)}<//>` : null}</dl>`;
 }
 
-function SettingsTab({ info, edit }) {
+function SettingsTab({ namespace, info, edit }) {
   const { config } = info;
   const flags = [["allow_direct", "direct get"], ["allow_rollup_hdrs", "roll-up headers"], ["deny_delete", "no deleting of messages"], ["deny_purge", "no purging"], ["sealed", "sealed"], ["allow_msg_ttl", "TTL of each message"]].filter(([name]) => config[name]).map(([, words]) => words);
   return html`<section class="card"><header><h2>Settings</h2><span class="grow"></span>${edit && html`<button type="button" class="btn" onClick=${edit}>Change</button>`}</header><div class="inside"><dl class="kv">
     <dt>Subjects</dt><dd class="mono">${(config.subjects || []).join(", ") || "none"}</dd>${config.description && html`<dt>Description</dt><dd>${config.description}</dd>`}
     <dt>Retention</dt><dd>${config.retention}</dd><dt>Storage</dt><dd>${config.storage}${config.compression && config.compression !== "none" ? `, ${config.compression}` : ""}</dd>
+    ${config.storage === "file" && html`<dt>On disk</dt><dd>${onDiskText(namespace, config)}</dd>`}
     <dt>Kept for</dt><dd>${ageWords(config.max_age)}</dd><dt>Messages</dt><dd class="num">${limitWords(config.max_msgs)}</dd><dt>Size</dt><dd class="num">${sizeWords(config.max_bytes)}</dd>
     <dt>Each subject</dt><dd class="num">${limitWords(config.max_msgs_per_subject)}</dd><dt>One message</dt><dd class="num">${sizeWords(config.max_msg_size)}</dd>
     <dt>When it is full</dt><dd>${config.discard === "new" ? "new messages are refused" : "the oldest messages go"}</dd><dt>Duplicates</dt><dd>${config.duplicate_window ? `told by Nats-Msg-Id for ${ageWords(config.duplicate_window)}` : "not told"}</dd>
@@ -87,6 +89,6 @@ export function StreamPage({ namespace }) {
     <div id="stream-part" role="tabpanel" aria-labelledby=${`tab-${tab}`}>
       ${tab === "messages" && html`<${Messages} base=${base} namespace=${namespace} info=${info} writes=${writes} changed=${resource.reload} />`}
       ${tab === "consumers" && html`<${Consumers} base=${base} info=${info} writes=${writes} />`}
-      ${tab === "settings" && html`<${SettingsTab} info=${info} edit=${writes && (() => setOpen("edit"))} />`}</div>
+      ${tab === "settings" && html`<${SettingsTab} namespace=${namespace} info=${info} edit=${writes && (() => setOpen("edit"))} />`}</div>
     <${Dialogs} open=${open} close=${() => setOpen(null)} namespace=${namespace} base=${base} info=${info} reload=${resource.reload} /></div>`;
 }

@@ -59,6 +59,17 @@ def test_refusals(text: str, sentence: str, tmp_path: Path) -> None:
     assert sentence in refusal(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    ("text", "interval_s"),
+    [("", None), ('sync_interval: "2m"', 120.0), ("sync_interval: always", 0.0)],
+)
+def test_an_accounts_sync_interval(text: str, interval_s: float | None, tmp_path: Path) -> None:
+    config = f"accounts {{ A {{ jetstream: {{max_streams: 1, {text}}} }} }}"
+    (account,) = loaded(tmp_path, config).accounts
+    assert account.jetstream is not None
+    assert account.jetstream.sync_interval == interval_s
+
+
 def test_flags_win(tmp_path: Path) -> None:
     config = loaded(tmp_path, "port: 4000\nserver_name: a\n", "-p", "4001", "--name=b", "-DV")
     assert (config.port, config.server_name, config.debug, config.trace) == (4001, "b", True, True)

@@ -32,6 +32,16 @@ def test_overflow_closes_the_newest(world: World) -> None:
     assert clients[3][0].reason == "Maximum Account Connections Exceeded"
 
 
+def test_a_sync_interval_is_a_term_of_jetstream(world: World) -> None:
+    account = world.accounts.find(world.account.public, world.clock.now).account  # type: ignore[union-attr]
+    world.claims.body.limits.disk_storage = -1
+    for told, kept in ((0, None), (2_500_000_000, 2.5), (-1, 0.0)):
+        world.claims.body.limits.sync_interval = told
+        world.push()
+        assert account.jetstream is not None
+        assert account.jetstream[""].sync_interval_s == kept
+
+
 def test_a_revoked_user_is_closed_and_stays_out(world: World) -> None:
     key = KeyPair.generate("user")
     client, wire = world.come(world.user(key), key)

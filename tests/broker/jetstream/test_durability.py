@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from broker.core.account import JetStreamTerms
 from broker.jetstream.engine import JetStreamOptions
 from tests.broker.jetstream.world import World
 
@@ -147,6 +148,36 @@ def test_a_relaxed_sync_is_made_up_for_after_the_interval_and_at_the_end() -> No
     world.publish("S", b"written only")
     assert {1: (b"S", b"soon on disk")}.items() <= world.crash().messages("S").items()
     assert len(world.restart().crash().messages("S")) == 2
+
+
+def test_an_account_may_have_a_sync_interval_of_its_own() -> None:
+    def kept() -> set[int]:
+        return {len(world.crash().messages("S")) for _ in range(20)}
+
+    world = World(terms=JetStreamTerms(sync_interval_s=10))
+    world.create("S")
+    world.publish("S", b"with the file's head")
+    assert world.publish("S", b"soon on disk")["seq"] == 2
+    assert kept() == {1, 2}
+    world.advance(11)
+    assert kept() == {2}
+    relaxed = JetStreamOptions(sync_interval_s=10)
+    strict = World(options=relaxed, terms=JetStreamTerms(sync_interval_s=0))
+    strict.create("S")
+    strict.publish("S", b"with the file's head")
+    strict.publish("S", b"on disk")
+    assert {len(strict.crash().messages("S")) for _ in range(20)} == {2}
+
+
+def test_a_sync_interval_taken_back_brings_to_disk_what_waits() -> None:
+    world = World(terms=JetStreamTerms(sync_interval_s=1000))
+    world.create("S")
+    world.publish("S", b"with the file's head")
+    world.publish("S", b"written only")
+    world.account.jetstream = {"": JetStreamTerms()}
+    world.engine.account_changed(world.account)
+    world.settle()
+    assert {len(world.crash().messages("S")) for _ in range(20)} == {2}
 
 
 def test_publishes_beyond_what_may_wait_for_the_disk_are_refused_for_now() -> None:

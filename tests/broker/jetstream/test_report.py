@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from broker.core.account import JetStreamTerms
 from broker.jetstream.engine import JetStreamOptions
 from broker.jetstream.report import Report, Unknown
 from tests.broker.jetstream.world import World
@@ -38,6 +39,20 @@ def test_how_often_the_disk_is_synced_is_said() -> None:
     assert always["sync_always"] and "sync_interval" not in always
     relaxed = Report(World(options=JetStreamOptions(sync_interval_s=2)).engine).varz()["config"]
     assert relaxed["sync_interval"] == 2 * 10**9 and "sync_always" not in relaxed
+
+
+def test_an_account_whose_sync_interval_is_another_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    world = World(terms=JetStreamTerms(sync_interval_s=3))
+    assert Report(world.engine).account_detail("A", _OFF)["sync_interval"] == 3 * 10**9
+    assert "JetStream of account A: sync interval every 3s" in caplog.messages
+    world.account.jetstream = {"": JetStreamTerms()}
+    world.engine.account_changed(world.account)
+    detail = Report(world.engine).account_detail("A", _OFF)
+    assert "sync_interval" not in detail and "sync_always" not in detail
+    assert "JetStream of account A: sync interval always" in caplog.messages
 
 
 def test_a_stream_that_takes_nothing_more_is_a_problem() -> None:
