@@ -21,6 +21,7 @@ from broker.jetstream.account import sync_words
 from broker.jetstream.engine import (
     BUFFERED_BYTES,
     BUFFERED_MSGS,
+    DEFAULT_MAX_CONSUMERS,
     QUEUE_LIMIT,
     JetStream,
     JetStreamOptions,
@@ -70,6 +71,7 @@ def options_of(config: Config, directory: str) -> JetStreamOptions:
         request_queue_limit=given.request_queue_limit or QUEUE_LIMIT,
         max_ack_pending=given.max_ack_pending,
         max_request_batch=given.max_request_batch,
+        default_max_consumers=given.default_max_consumers or DEFAULT_MAX_CONSUMERS,
         duplicate_window_ns=int(given.duplicate_window * _NS),
         max_buffered_msgs=given.max_buffered_msgs or BUFFERED_MSGS,
         max_buffered_bytes=given.max_buffered_size or BUFFERED_BYTES,

@@ -231,6 +231,7 @@ _JETSTREAM_LIMITS = table(
     ("max_ack_pending", integer),
     ("max_ha_assets", integer),
     ("max_request_batch", integer),
+    ("default_max_consumers", integer),
     ("duplicate_window", strict_duration),
     ("batch", ignored),
 )
@@ -239,6 +240,7 @@ _JETSTREAM_LIMITS = table(
 class _JetStreamLimits:
     max_ack_pending = 0
     max_request_batch = 0
+    default_max_consumers = 0
     duplicate_window = 0.0
 
 

@@ -187,6 +187,7 @@ class JetStreamConfig:
     encryption_key: str = field(default="", repr=False)
     max_ack_pending: int = 0
     max_request_batch: int = 0
+    default_max_consumers: int = 0
     duplicate_window: float = 0.0
     max_buffered_size: int = 0
     max_buffered_msgs: int = 0

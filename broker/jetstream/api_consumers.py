@@ -27,8 +27,6 @@ from broker.protocol import headers
 _NAMES_PAGE: Final = 1024
 _LIST_PAGE: Final = 256
 _NAME_LETTERS: Final = 8
-#: Of a stream that doesn't say how many it takes; nats-server's ``default_max_consumers``.
-_MAX_CONSUMERS: Final = 1000
 _IDENTITY: Final = b"Nats-Stream-Identity"
 _GROUP_NAME = re.compile(r"[a-zA-Z0-9/_=-]{1,16}")
 
@@ -73,7 +71,8 @@ def _create_as(request: Request, tokens: tuple[str, ...]) -> None:
         return
     if asked.action == "update":
         raise errors.CONSUMER_DOES_NOT_EXIST()
-    _check_room(stream)
+    if not (config.direct or config.sourcing):
+        _check_room(stream)
     if stream.config.retention == "workqueue":
         rules.check_work_queue(config, name, stream.consumers.configs())
     rules.check_name_length(config)
@@ -173,13 +172,13 @@ def _stamp_threshold(config: ConsumerConfig) -> None:
 
 
 def _check_room(stream: Stream) -> None:
-    """The stream's limit of consumers, or the server's default, and the account's; the stricter one counts."""
-    own = stream.config.max_consumers
-    limits = [own if own > 0 else _MAX_CONSUMERS]
-    if stream.account.terms is not None:
-        limits.append(stream.account.terms.consumers)
-    limit = min((n for n in limits if n > 0), default=0)
-    if 0 < limit <= sum(not config.direct for _, config in stream.consumers.configs()):
+    """The stream's limit of consumers and the account's, the stricter one; where neither says one, the server's."""
+    terms = stream.account.terms
+    limits = [stream.config.max_consumers, terms.consumers if terms is not None else 0]
+    default = stream.engine.options.default_max_consumers
+    limit = min((n for n in limits if n > 0), default=default)
+    counted = (each for _, each in stream.consumers.configs() if not (each.direct or each.sourcing))
+    if 0 < limit <= sum(1 for _ in counted):
         raise errors.MAXIMUM_CONSUMERS_LIMIT()
 
 

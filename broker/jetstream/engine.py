@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from broker.core.account import Account
 from broker.core.server import Server
-from broker.jetstream import catalog
+from broker.jetstream import account_purge, catalog
 from broker.jetstream.account import JetStreamAccount
 from broker.jetstream.environment import Done, Environment, Timer
 from broker.storage.store import Job
@@ -29,6 +29,7 @@ _LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 
 #: API requests that may wait at a time, unless the configuration says otherwise.
 QUEUE_LIMIT: Final = 10_000
+DEFAULT_MAX_CONSUMERS: Final = 1000
 BUFFERED_MSGS: Final = 100_000
 BUFFERED_BYTES: Final = 128 * 1024 * 1024
 
@@ -48,6 +49,8 @@ class JetStreamOptions:
     request_queue_limit: int = QUEUE_LIMIT
     max_ack_pending: int = 0
     max_request_batch: int = 0
+    #: Of a stream, when neither its own limit nor the account's says how many; -1 = without limit.
+    default_max_consumers: int = DEFAULT_MAX_CONSUMERS
     duplicate_window_ns: int = 0
     #: What a stream may hold that isn't on disk yet; publishes beyond are refused.
     max_buffered_msgs: int = BUFFERED_MSGS
@@ -76,6 +79,7 @@ class JetStream:
         self.find_account: Callable[[str], Account | None] = server.accounts.get
         #: Told such an account too: whether it was deleted for good while this server was away.
         self.is_deleted: Callable[[str], bool] = _never
+        self._system: Account | None = None
         self._started = False
         self._touched: list[Stream] = []
         server.on_account.append(self.account_changed)
@@ -115,6 +119,9 @@ class JetStream:
 
     def account_changed(self, account: Account) -> None:
         if account is self.server.system_account or account.is_system:
+            if self._system is not account:
+                self._system = account
+                account_purge.serve(self, account)
             return
         found = self.accounts.get(account.name)
         if found is None:

@@ -43,7 +43,18 @@ class Report:
     # /varz, /jsz ------------------------------------------------------------------------------------
 
     def varz(self) -> dict[str, Any]:
-        return {"config": self._config(), "stats": self.stats(), "limits": {}}
+        return {"config": self._config(), "stats": self.stats(), "limits": self._limits()}
+
+    def _limits(self) -> dict[str, int]:
+        """Those that are set, as nats-server's JSLimitOpts; times in nanoseconds."""
+        options = self._engine.options
+        limits = {
+            "max_request_batch": options.max_request_batch,
+            "max_ack_pending": options.max_ack_pending,
+            "max_duplicate_window": options.duplicate_window_ns,
+            "default_max_consumers": options.default_max_consumers,
+        }
+        return {name: limit for name, limit in limits.items() if limit}
 
     def _config(self) -> dict[str, Any]:
         engine = self._engine
@@ -81,7 +92,7 @@ class Report:
         consumers = sum(len(stream.consumers) for stream in streams)
         fields = self.stats() | {
             "config": self._config(),
-            "limits": {},
+            "limits": self._limits(),
             "streams": len(streams),
             **({"streams_leader": len(streams)} if options["raft"] else {}),
             "consumers": consumers,

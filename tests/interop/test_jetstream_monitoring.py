@@ -21,7 +21,7 @@ from tests.support.shapes import shape
 CONFIG = """
 http: 127.0.0.1:{port}
 server_name: twin
-jetstream {{ store_dir: "{directory}", max_mem: 1GB, max_file: 1GB }}
+jetstream {{ store_dir: "{directory}", max_mem: 1GB, max_file: 1GB, limits: {{max_ack_pending: 5000}} }}
 accounts {{
   A {{ jetstream: {{max_mem: 10MB, max_file: 20MB}}, users: [ {{user: a, pass: a}} ] }}
   B {{ jetstream: enabled, users: [ {{user: b, pass: b}} ] }}
@@ -31,7 +31,7 @@ no_auth_user: a
 """
 HIDDEN = frozenset(
     ("git_commit", "go", "wireroom_build", "config_digest", "store_dir", "metadata", "sync_interval", "peer",
-     "sync_always", "default_max_consumers")
+     "sync_always")
 )  # fmt: skip
 PATHS = [
     "/jsz", "/jsz?acc=A", "/jsz?acc=NONE", "/jsz?accounts=1", "/jsz?streams=1", "/jsz?consumers=1",
