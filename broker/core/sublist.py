@@ -193,6 +193,23 @@ class Sublist:
         tail = subject[subject.rfind(b".") + 1 :]
         return subject not in self._literals and tail not in self._tails
 
+    def family(self, start: bytes, more: int) -> Match | None:
+        """One answer for all subjects that begin with ``start`` (whole tokens, its dot included) and have ``more`` tokens
+        after that; None where some subscription tells them apart. Subscriptions to literals aren't looked at. It holds
+        until ``generation`` changes; its ``lanes`` are another subject's.
+        """
+        nodes = [self._root]
+        for token in start[:-1].split(b"."):
+            names = (token, b"*") if token != b"*" else (b"*",)
+            nodes = [
+                child for node in nodes for name in names if (child := node.children.get(name))
+            ]
+        for _ in range(more):
+            if any(node.children.keys() - {b"*"} for node in nodes):
+                return None
+            nodes = [node.children[b"*"] for node in nodes if node.children]
+        return self.match(start + b".".join([_ANY_TOKEN] * more))
+
     def insert(self, sub: Subscription) -> bool:
         """False when the subject is no valid filter; then nothing changed."""
         if not is_valid_filter(sub.subject):

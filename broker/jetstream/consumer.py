@@ -79,7 +79,7 @@ class Consumer:
         self._inactive_ns = 0
         self._flushing = False
         self._flush_timer: Timer | None = None
-        self._flush_wanted = False
+        self.flush_wanted = False
         #: Called when the next flush is done.
         self._confirmations: list[Callable[[], object]] = []
         self.set_inactive_threshold()
@@ -93,7 +93,7 @@ class Consumer:
         self._subs += account.subscribe_api(f"CONSUMER.RESET.{name}".encode(), self._reset)
         if self.config.ack_policy != "none":
             subject = f"$JS.ACK.{name}.*.*.*.*.*".encode()
-            self._subs.append(account.subscribe(subject, self._acknowledged))
+            self._subs.append(account.subscribe(subject, acks.AckIntake(self).receive))
         now_ns = self.engine.now_ns()
         if self.ledger.record.state.pending:
             self._silence_ns = now_ns
@@ -165,11 +165,6 @@ class Consumer:
             self.outlet.tell(reply, status(409, "Consumer is push based"))
             self.outlet.flush()
 
-    def _acknowledged(self, message: Message) -> None:
-        acks.receive(self, message)
-        if not self._flush_wanted:
-            self._flush_later()
-
     def answer(self, reply: bytes) -> None:
         """An empty message, now."""
         if reply:
@@ -214,14 +209,14 @@ class Consumer:
             return
         self.acked_ns = self.engine.now_ns()
         events.terminated(self, pending.consumer_seq, seq, pending.deliveries, _REMOVED)
-        self._flush_later()
+        self.flush_later()
         self.wake()
 
     def purged(self, first_seq: int) -> None:
         """Many messages have left the stream."""
         if self.ledger.purged(first_seq):
             self.acked_ns = self.engine.now_ns()
-        self._flush_later()
+        self.flush_later()
         self.wake()
 
     def _turn(self) -> None:
@@ -244,7 +239,7 @@ class Consumer:
         self._arm(now_ns, dues)
         if self.delivery.changed:
             self.delivery.changed = False
-            self._flush_later()
+            self.flush_later()
 
     def paused(self, now_ns: int) -> bool:
         return self.config.pause_until is not None and now_ns < self.config.pause_until
@@ -295,7 +290,7 @@ class Consumer:
         for seq, pending in spent:
             events.max_deliveries(self, seq, pending.deliveries)
         if spent:
-            self._flush_later()
+            self.flush_later()
         self.wake()
 
     def _expire(self, now_ns: int) -> None:
@@ -342,13 +337,13 @@ class Consumer:
 
     # Disk -------------------------------------------------------------------------------------------
 
-    def _flush_later(self) -> None:
+    def flush_later(self) -> None:
         if self._flush_timer is None and not self.closed:
             self._flush_timer = self.engine.after(_FLUSH_S, self._flush)
 
     def _flush(self) -> None:
-        if not self._flush_wanted and not self.closed:
-            self._flush_wanted = True
+        if not self.flush_wanted and not self.closed:
+            self.flush_wanted = True
             self.engine.soon(self._begin_flush)
 
     def when_flushed(self, callback: Callable[[], object]) -> None:
@@ -357,7 +352,7 @@ class Consumer:
         self._flush()
 
     def _begin_flush(self) -> None:
-        self._flush_wanted = False
+        self.flush_wanted = False
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None

@@ -11,6 +11,7 @@ import json
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
+from broker import builds
 from broker.core.message import Message
 from broker.jetstream import consumer_events as events
 from broker.jetstream import times
@@ -73,6 +74,22 @@ def receive(consumer: "Consumer", message: Message) -> None:
         events.terminated(consumer, found.consumer_seq, found.seq, found.deliveries, reason)
     else:
         consumer.answer(reply)
+
+
+class AckIntake:
+    """What comes on a consumer's ack subject. Compiled twin: ``broker/speedups/acks.pxi``"""
+
+    def __init__(self, consumer: "Consumer") -> None:
+        self._consumer = consumer
+
+    def receive(self, message: Message) -> None:
+        receive(self._consumer, message)
+        if not self._consumer.flush_wanted:
+            self._consumer.flush_later()
+
+
+if builds.speedups is not None and not TYPE_CHECKING:
+    AckIntake = builds.speedups.AckIntake
 
 
 def _ack(consumer: "Consumer", found: Delivery, *, sample: bool) -> bool:

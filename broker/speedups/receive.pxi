@@ -14,9 +14,15 @@ cdef struct Publish:
 cdef class Sender:
     """The client whose block it is: what its publishes are held against, and what they have added up to."""
 
-    cdef object client, account, permissions, random, server
-    cdef dict cache
+    cdef object client, account, permissions, random, server, sublist
+    cdef dict cache, literals
     cdef Match match
+    # Of the publish that ``match`` was found for, where that is one for a family of subjects.
+    cdef bytes subject
+    # The family of the last acknowledgement: how its subjects begin, who receives them, as of which generation.
+    cdef bytes acks
+    cdef Match acks_match
+    cdef long long acks_generation
     cdef Py_ssize_t max_payload, line_max
     cdef bint quick, headers, no_responders
     cdef long long in_msgs, in_bytes, out_msgs, out_bytes, hits
@@ -31,14 +37,15 @@ cdef class Sender:
         client = self.client
         self.account = client.account
         self.random = self.account.random
-        self.cache = self.account.sublist.cache
+        self.sublist = self.account.sublist
+        self.cache, self.literals = self.sublist.cache, self.sublist._literals
         self.permissions = client.permissions
         self.quick = client.takes_shortcut
         self.headers = client.headers
         self.max_payload = client.max_payload
         self.line_max = self.server.options.max_control_line
         self.no_responders = client.options.no_responders
-        self.match = None
+        self.match = self.subject = self.acks = None
         return 0
 
     cdef int count(self) except -1:
@@ -54,9 +61,8 @@ cdef class Sender:
                 totals.out_msgs += self.out_msgs
                 totals.out_bytes += self.out_bytes
             if self.hits:
-                sublist = self.account.sublist
-                sublist.matches += self.hits
-                sublist.cache_hits += self.hits
+                self.sublist.matches += self.hits
+                self.sublist.cache_hits += self.hits
             self.in_msgs = self.in_bytes = self.out_msgs = self.out_bytes = self.hits = 0
         return 0
 
@@ -64,18 +70,45 @@ cdef class Sender:
         """Set ``match``; False when a rule of the careful way says no, or something about it."""
         cdef bytes key = PyBytes_FromStringAndSize(subject, size)
         cdef PyObject *known
-        self.match = None
+        self.match = self.subject = None
         if self.permissions is not None and not self.permissions.may_publish(key):
             return False
+        if size > 8 and memcmp(subject, b"$JS.ACK.", 8) == 0 and self.find_acks(key):
+            return True
         known = PyDict_GetItem(self.cache, key)
         if known != NULL:
             self.hits += 1
             match = <Match>known
         else:
-            match = self.account.sublist.match(key)
+            match = self.sublist.match(key)
         if not (<Match>match).publishable:
             return False
         self.match = match
+        return True
+
+    cdef bint find_acks(self, bytes key) except -1:
+        """``find`` for an acknowledgement's subject, which comes once: all of a consumer's have one answer."""
+        cdef const char *subject = PyBytes_AS_STRING(key)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(key), start = after_dots(subject, size, 4)
+        cdef Match match
+        if not start or not is_five_numbers(subject + start, size - start):
+            return False
+        if (
+            self.acks is None or PyBytes_GET_SIZE(self.acks) != start
+            or memcmp(subject, PyBytes_AS_STRING(self.acks), start) != 0
+            or self.acks_generation != <long long>self.sublist.generation
+        ):
+            self.acks = key[:start]
+            self.acks_match = self.sublist.family(self.acks, 5)
+            self.acks_generation = self.sublist.generation
+        match = self.acks_match
+        if (
+            match is None or match.lanes.count or match.group_count or not match.publishable
+            or PyDict_GetItem(self.literals, key) != NULL
+        ):
+            return False
+        self.hits += 1
+        self.match, self.subject = match, key
         return True
 
     cdef int append(self, Lane *lane, Publish *publish, const char *data) except -1:
@@ -114,7 +147,7 @@ cdef class Sender:
         cdef Py_ssize_t middle = publish.payload + publish.header_size
         cdef bint delivered
         message = Message(
-            match.subject,
+            match.subject if self.subject is None else self.subject,
             PyBytes_FromStringAndSize(data + publish.rest, publish.reply_size),
             PyBytes_FromStringAndSize(data + publish.payload, publish.header_size),
             PyBytes_FromStringAndSize(data + middle, publish.stop - middle),
@@ -128,6 +161,32 @@ cdef class Sender:
         if not delivered:
             self.client.nobody_took(message)
         return 0
+
+
+cdef inline Py_ssize_t after_dots(const char *subject, Py_ssize_t size, int dots) noexcept:
+    """Where the token after so many dots begins; 0 when there is none."""
+    cdef Py_ssize_t at
+    for at in range(size):
+        if subject[at] == c".":
+            dots -= 1
+            if dots == 0:
+                return at + 1
+    return 0
+
+
+cdef inline bint is_five_numbers(const char *text, Py_ssize_t size) noexcept:
+    """Digits, four times followed by a dot."""
+    cdef Py_ssize_t at, first = 0
+    cdef int dots = 0
+    for at in range(size):
+        if text[at] == c".":
+            if at == first:
+                return False
+            dots += 1
+            first = at + 1
+        elif not c"0" <= text[at] <= c"9":
+            return False
+    return dots == 4 and first < size
 
 
 cdef inline Py_ssize_t digits_back(const char *data, Py_ssize_t first, Py_ssize_t *last) noexcept:
@@ -157,7 +216,7 @@ cdef inline int read_line(const char *data, Py_ssize_t pos, Py_ssize_t line_end,
     first = pos + (5 if with_header else 4)
     subject = data + first
     if (
-        LIKELY(match is not None) and not match.stale
+        LIKELY(match is not None) and not match.stale and sender.subject is None
         and PyBytes_GET_SIZE(match.subject) < at - first
         and subject[PyBytes_GET_SIZE(match.subject)] == c" "
         and memcmp(subject, PyBytes_AS_STRING(match.subject), PyBytes_GET_SIZE(match.subject)) == 0

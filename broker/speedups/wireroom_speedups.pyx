@@ -16,6 +16,7 @@ What is here has a twin in plain Python, which says what it is for and which eve
     plain_publish.pxi  broker.jetstream.plain_publish.StreamFields and PlainIntake
     answers.pxi        broker.jetstream.answers.Answers
     writers.pxi        (threads that broker.app.workers has in Python)
+    acks.pxi           broker.jetstream.consumer_acks.AckIntake
     ledger.pxi         broker.storage.consumer_state.PendingMessages, ConsumerState and ChangeLog
 
 No object is made for a message on its way through the lanes; whatever isn't a publish in its usual form goes to
@@ -64,3 +65,4 @@ include "plain_publish.pxi"
 include "answers.pxi"
 include "writers.pxi"
 include "ledger.pxi"
+include "acks.pxi"

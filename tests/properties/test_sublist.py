@@ -55,6 +55,14 @@ class Sublists(RuleBasedStateMachine):
     def match_inbox(self, subject: bytes) -> None:
         self.judge(self.sublist.match_inbox(subject), subject)
 
+    @rule(start=_literals, rest=st.lists(st.sampled_from([b"1", b"22", b"a"]), min_size=1, max_size=3))
+    def family(self, start: bytes, rest: list[bytes]) -> None:
+        """What it answers for all is right for each that has no subscription of its own."""
+        found = self.sublist.family(start + b".", len(rest))
+        subject = b".".join([start, *rest])
+        if found is not None and all(sub.subject != subject for sub in self.model):
+            self.judge(found, subject)
+
     def judge(self, found: Match, subject: bytes) -> None:
         hit = [sub for sub in self.model if naive_match(sub.subject, subject)]
         assert {id(s) for s in found.plain} == {id(s) for s in hit if not s.queue}
