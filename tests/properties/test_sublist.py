@@ -55,7 +55,9 @@ class Sublists(RuleBasedStateMachine):
     def match_inbox(self, subject: bytes) -> None:
         self.judge(self.sublist.match_inbox(subject), subject)
 
-    @rule(start=_literals, rest=st.lists(st.sampled_from([b"1", b"22", b"a"]), min_size=1, max_size=3))
+    @rule(
+        start=_literals, rest=st.lists(st.sampled_from([b"1", b"22", b"a"]), min_size=1, max_size=3)
+    )
     def family(self, start: bytes, rest: list[bytes]) -> None:
         """What it answers for all is right for each that has no subscription of its own."""
         found = self.sublist.family(start + b".", len(rest))
