@@ -194,9 +194,9 @@ class Sublist:
         return subject not in self._literals and tail not in self._tails
 
     def family(self, start: bytes, more: int) -> Match | None:
-        """One answer for all subjects that begin with ``start`` (whole tokens, its dot included) and have ``more`` tokens
-        after that; None where some subscription tells them apart. Subscriptions to literals aren't looked at. It holds
-        until ``generation`` changes; its ``lanes`` are another subject's.
+        """One answer for all subjects that begin with ``start`` (whole tokens, its dot included) and have ``more``
+        tokens after that; None where some subscription tells them apart. Subscriptions to literals aren't looked at.
+        It holds until ``generation`` changes; its ``lanes`` are another subject's.
         """
         nodes = [self._root]
         for token in start[:-1].split(b"."):

@@ -90,25 +90,30 @@ class Request:
             raise errors.STREAM_NOT_FOUND()
         return stream
 
-    def respond(self, fields: Mapping[str, Any], header: bytes = b"") -> None:
-        self._answer(fields, header)
+    def respond(
+        self, fields: Mapping[str, Any], header: bytes = b"", *, counts: bool = True
+    ) -> None:
+        """Without ``counts`` nobody is told that there was such a request."""
+        self._answer(fields, header, counts)
 
-    def fail(self, error: ApiError) -> None:
-        self.account.api_errors += 1
-        self.account.engine.api_errors += 1
+    def fail(self, error: ApiError, *, counts: bool = True) -> None:
+        """Without ``counts`` it is no error of the API's for those who count them."""
+        self.account.api_errors += counts
+        self.account.engine.api_errors += counts
         self._answer({"error": error.to_json(), **(self.operation.error_fields or {})})
 
-    def _answer(self, fields: Mapping[str, Any], header: bytes = b"") -> None:
+    def _answer(self, fields: Mapping[str, Any], header: bytes = b"", counts: bool = True) -> None:
         assert not self._answered, "a request is answered once"
         self._answered = True
         account = self.account
         account.api_pending -= 1
-        account.api_total += 1
+        account.api_total += counts
         account.engine.api_pending -= 1
-        account.engine.api_total += 1
+        account.engine.api_total += counts
         response = json_form.dumps({"type": TYPE + self.operation.type, **fields})
         account.publish(self.message.reply, response, header=header)
-        advise_of_request(self, response)
+        if counts:
+            advise_of_request(self, response)
 
 
 def advise_of_request(request: Request, response: bytes) -> None:

@@ -79,7 +79,7 @@ def _get(request: Request) -> None:
         if message is None:
             request.fail(errors.NO_MESSAGE_FOUND())
         else:
-            request.respond({"message": _shown(message, asked.no_hdr)})
+            request.respond({"message": _shown(message, asked.no_hdr)}, counts=False)
 
     seq = find(stream, asked)
     if seq is not None and seq >= stream.end:
@@ -118,7 +118,8 @@ def _delete(request: Request) -> None:
     except StoreFailed as error:
         raise errors.STREAM_MSG_DELETE_FAILED(err=str(error)) from error
     if not removed:
-        raise _missing(stream, asked.seq)
+        request.fail(_missing(stream, asked.seq), counts=False)
+        return
 
     def answer(error: str) -> None:
         if error:

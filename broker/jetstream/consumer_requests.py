@@ -16,9 +16,13 @@ Tell = Callable[[bytes, bytes], object]
 
 PRIORITY_MAX = 9
 _NS_MAX = 2**63 - 1
-_NUMBERS = (
-    "batch", "expires", "max_bytes", "idle_heartbeat", "min_pending", "min_ack_pending", "priority",
-)  # fmt: skip
+#: Fields of a request, and what Go calls their types.
+_TYPES = {
+    "batch": "int", "expires": "time.Duration", "max_bytes": "int", "idle_heartbeat": "time.Duration",
+    "min_pending": "int64", "min_ack_pending": "int64", "priority": "int",
+    "group": "string", "id": "string", "no_wait": "bool",
+}  # fmt: skip
+_KINDS: dict[type, str] = {bool: "bool", str: "string", list: "array", dict: "object"}
 
 
 class BadRequest(ValueError):
@@ -70,7 +74,7 @@ def parse(reply: bytes, body: bytes, now_ns: int) -> PullRequest:
             batch = 1
         return PullRequest(reply, now_ns, {"batch": batch})
     try:
-        fields = json.loads(text)
+        fields = json.loads(text, parse_float=_Literal)
     except ValueError:
         raise BadRequest(_fault(text)) from None
     _check_types(fields)
@@ -88,22 +92,33 @@ def _fault(text: bytes) -> str:
     return "invalid character"
 
 
+class _Literal(str):
+    """A number with a fraction or an exponent, as it was written."""
+
+    __slots__ = ()
+
+
 def _check_types(fields: dict[str, Any]) -> None:
-    for name in _NUMBERS:
-        value = fields.get(name)
+    """Leaves no ``null``. Raises BadRequest in Go's words."""
+    for name, value in tuple(fields.items()):
+        wanted = _TYPES.get(name)
         if value is None:
-            fields.pop(name, None)
-        elif not isinstance(value, int) or isinstance(value, bool) or abs(value) > _NS_MAX:
-            raise BadRequest(f"json: {name} must be an integer")
-    for name, kind, word in (
-        ("group", str, "string"),
-        ("id", str, "string"),
-        ("no_wait", bool, "boolean"),
-    ):
-        if fields.get(name) is None:
-            fields[name] = kind()
-        elif not isinstance(fields[name], kind):
-            raise BadRequest(f"json: {name} must be a {word}")
+            del fields[name]
+        elif wanted is not None and not _fits(value, wanted):
+            found = _KINDS.get(type(value), "number")
+            if found == "number" and wanted not in ("string", "bool"):
+                found += f" {value}"
+            text = f"cannot unmarshal {found} into Go struct field .{name} of type {wanted}"
+            raise BadRequest(f"json: {text}")
+    fields.setdefault("group", "")
+
+
+def _fits(value: Any, wanted: str) -> bool:
+    if wanted == "bool":
+        return isinstance(value, bool)
+    if wanted == "string":
+        return type(value) is str
+    return type(value) is int and -_NS_MAX - 1 <= value <= _NS_MAX
 
 
 def status(code: int, text: str, lines: bytes = b"") -> bytes:

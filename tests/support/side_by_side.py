@@ -17,7 +17,7 @@ from tests.support.wait import until
 #: Values that are a server's own: compared only for being there.
 _OWN = {
     "created", "ts", "last_active", "timestamp", "id", "pinned_ts", "pinned_client_id", "pinned_id", "pause_remaining",
-    "ack_time", "first_ts", "last_ts", "leader",
+    "ack_time", "first_ts", "last_ts", "leader", "time",
 }  # fmt: skip
 #: How long something that shall not come is waited for, and something that shall.
 QUIET_S, DEADLINE_S = 0.15, 8.0
