@@ -1,4 +1,4 @@
-"""Some seeds of the random run; ``python -m tests.differential.random_jetstream`` takes as many as there is time for."""
+"""Some seeds of the random run; ``python -m tests.differential.random_jetstream`` takes as many as one likes."""
 
 from __future__ import annotations
 
