@@ -18,7 +18,16 @@ _CONGESTED_BYTES = 8 * 1024 * 1024
 class Outlet:
     """``flush`` when the turn ends: until then a run may wait here."""
 
-    __slots__ = ("_account", "_client", "_inbox", "_lines", "_match", "_payload_bytes", "_sub")
+    __slots__ = (
+        "_account",
+        "_client",
+        "_inbox",
+        "_lines",
+        "_match",
+        "_messages",
+        "_payload_bytes",
+        "_sub",
+    )
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -27,7 +36,7 @@ class Outlet:
         self._sub: ClientSubscription | None = None
         self._client: Client | None = None
         self._lines: list[bytes] = []
-        self._payload_bytes = 0
+        self._messages = self._payload_bytes = 0
 
     def send(
         self, inbox: bytes, subject: bytes, reply: bytes, header: bytes, payload: bytes
@@ -53,6 +62,7 @@ class Outlet:
             self._lines.append(
                 b"MSG %b %b %b %d\r\n%b\r\n" % (subject, self._sub.sid, reply, size, payload)
             )
+        self._messages += 1
         self._payload_bytes += size
         return True
 
@@ -61,9 +71,10 @@ class Outlet:
         match = self._opened(inbox)
         return self._sub.sid if self._sub is not None and match.headers else b""
 
-    def put(self, lines: list[bytes], payload_bytes: int) -> None:
-        """Messages for the client whose ``sid`` was asked last, ready to write."""
-        self._lines += lines
+    def put(self, data: bytes, messages: int, payload_bytes: int) -> None:
+        """So many messages for the client whose ``sid`` was asked last, ready to write."""
+        self._lines.append(data)
+        self._messages += messages
         self._payload_bytes += payload_bytes
 
     def tell(self, inbox: bytes, header: bytes, reply: bytes = b"") -> bool:
@@ -92,10 +103,10 @@ class Outlet:
             return
         sub, client = self._sub, self._client
         assert sub is not None and client is not None, "lines are only kept for a client"
-        count, size = len(lines), self._payload_bytes
+        count, size = self._messages, self._payload_bytes
         data = b"".join(lines)
         lines.clear()
-        self._payload_bytes = 0
+        self._messages = self._payload_bytes = 0
         if client.closed:
             return
         sub.msgs += count

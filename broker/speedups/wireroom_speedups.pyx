@@ -16,6 +16,7 @@ What is here has a twin in plain Python, which says what it is for and which eve
     plain_publish.pxi  broker.jetstream.plain_publish.StreamFields and PlainIntake
     answers.pxi        broker.jetstream.answers.Answers
     writers.pxi        (threads that broker.app.workers has in Python)
+    deliver.pxi        broker.jetstream.consumer_burst.lines
     acks.pxi           broker.jetstream.consumer_acks.AckIntake
     ledger.pxi         broker.storage.consumer_state.PendingMessages, ConsumerState and ChangeLog
 
@@ -66,3 +67,4 @@ include "answers.pxi"
 include "writers.pxi"
 include "ledger.pxi"
 include "acks.pxi"
+include "deliver.pxi"
