@@ -152,6 +152,10 @@ cdef inline unsigned long long get_little(const char *at, int size) noexcept:
 
 def decode_message(bytes data not None, Py_ssize_t at, unsigned int salt, unsigned long long seq):
     """``broker.storage.segment.decode_message``"""
+    return decoded(data, at, salt, seq)
+
+
+cdef tuple decoded(bytes data, Py_ssize_t at, unsigned int salt, unsigned long long seq):
     cdef const char *record = PyBytes_AS_STRING(data) + at
     cdef Py_ssize_t room = PyBytes_GET_SIZE(data) - at, length, subject_end, header_size = 0, payload
     if at < 0 or room < RECORD_HEAD:
@@ -177,3 +181,29 @@ def decode_message(bytes data not None, Py_ssize_t at, unsigned int salt, unsign
         PyBytes_FromStringAndSize(record + payload - header_size, header_size),
         PyBytes_FromStringAndSize(record + payload, length - payload),
     )
+
+
+cdef object _stored_message = None
+
+
+def decode_run(
+    EntryColumns table not None, bytes data not None, long long start, unsigned int salt, list seqs not None,
+    list found not None,
+):
+    """``broker.storage.decode_run.decode_run``"""
+    global _stored_message
+    cdef Py_ssize_t index, row
+    cdef unsigned long long seq
+    cdef tuple parts
+    if _stored_message is None:
+        from broker.storage import store
+        _stored_message = store.Message
+    for index in range(len(found), len(seqs)):
+        seq = seqs[index]
+        row = table.row_of(seq)
+        if row < 0 or not table.lives(row):
+            return
+        parts = decoded(data, table.offsets.data.as_uints[row] - start, salt, seq)
+        if parts is None:
+            return
+        found.append(tuple.__new__(_stored_message, (seq, parts[0], parts[1], parts[2], parts[3])))

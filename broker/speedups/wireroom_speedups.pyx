@@ -12,7 +12,8 @@ What is here has a twin in plain Python, which says what it is for and which eve
     receive.pxi        broker.core.receive.receive
     crc32.pxi          zlib.crc32
     message_index.pxi  broker.storage.entry_table.EntryColumns, subject_index.SubjectEntries, message_index.IndexEntries
-    appending.pxi      broker.storage.appending.Appending, segment.decode_message
+    appending.pxi      broker.storage.appending.Appending, segment.decode_message,
+                       decode_run.decode_run
     plain_publish.pxi  broker.jetstream.plain_publish.StreamFields and PlainIntake
     answers.pxi        broker.jetstream.answers.Answers
     writers.pxi        (threads that broker.app.workers has in Python)

@@ -8,8 +8,8 @@ from array import array
 from collections.abc import Callable, Sequence
 
 from broker.storage.appending import Appending, Removals, Staged
+from broker.storage.decode_run import decode_run
 from broker.storage.disk import Disk
-from broker.storage.entry_table import EntryTable
 from broker.storage.jobs import CommitJob, DropJob, EraseJob, RewriteJob, SidecarJob, Write
 from broker.storage.recovery import DamageReport, recover
 from broker.storage.segment import (
@@ -226,26 +226,19 @@ class FileStore(Appending):
         return Message(seq, *parts)
 
     def read_run(self, seqs: Sequence[int]) -> list[Message]:
+        seqs = list(seqs)
         found: list[Message] = []
-        table, segment, start, data = EntryTable(), None, 0, b""
-        for seq in seqs:
-            row = table.row_of(seq)
-            if row < 0 or not table.live[row]:
-                located = self.index.find(seq)
-                if located is None:
-                    break
-                table, row = located
-                segment, data = self._by_table[id(table)], b""
-            assert segment is not None, "a row was found, so its segment is known"
-            offset, salt = table.offsets[row], segment.head.salt
-            parts = decode_message(data, offset - start, salt, seq)
-            if parts is None:
-                length = max(table.sizes[row] + RECORD_EXTRA_BYTES, _AHEAD_BYTES)
-                start, data = offset, self._read_at(segment, offset, length)
-                parts = decode_message(data, 0, salt, seq)
-            if parts is None:
+        done = -1
+        while done < len(found) < len(seqs):
+            done = len(found)
+            located = self.index.find(seqs[done])
+            if located is None:
                 break
-            found.append(Message(seq, *parts))
+            table, row = located
+            segment, offset = self._by_table[id(table)], table.offsets[row]
+            length = max(table.sizes[row] + RECORD_EXTRA_BYTES, _AHEAD_BYTES)
+            data = self._read_at(segment, offset, length)
+            decode_run(table, data, offset, segment.head.salt, seqs, found)
         return found
 
     def _read_at(self, segment: Segment, offset: int, length: int) -> bytes:
