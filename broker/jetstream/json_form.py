@@ -155,9 +155,11 @@ def choice(
     also: dict[str, str] | None = None,
     fold: bool = False,
     refusal: str = "can not unmarshal {quoted}",
+    texts_only: bool = False,
     omit: bool = False,
 ) -> Any:
-    """One of a few words, the first by default; ``also`` has spellings that are only read, ``fold`` ignores case."""
+    """One of a few words, the first by default; ``also`` has spellings that are only read, ``fold`` ignores case. With
+    ``texts_only`` whatever isn't a text is refused as such."""
     known = {value: value for value in values} | (also or {})
 
     def read(value: Any, place: Place, strict: bool) -> str:
@@ -165,7 +167,12 @@ def choice(
             word = value.lower() if fold else value
             if word in known:
                 return known[word]
+        if texts_only and (isinstance(value, Number) or not isinstance(value, str | None)):
+            found = _kind_of(value)
+            raise FormError(f"json: cannot unmarshal {found} into Go value of type string")
         raw = str(value) if isinstance(value, Number) else json_text.dumps(value).decode()
+        if value == Pairs() and isinstance(value, Pairs):
+            raw = "{}"
         raise FormError(refusal.format(raw=raw, quoted=quote(raw.encode())))
 
     return _field(values[0], Form(read, _same, omit, True, values[0]))

@@ -111,7 +111,9 @@ class StreamConfig:
     placement: Placement | None = nested(Placement)
     mirror: StreamSource | None = nested(StreamSource)
     sources: list[StreamSource] = nested_list(StreamSource, pointers=True)
-    compression: str = choice("none", "s2", refusal="unknown compression algorithm")
+    compression: str = choice(
+        "none", "s2", refusal="unknown compression algorithm", texts_only=True
+    )
     first_seq: int = integer("uint64")
     subject_transform: SubjectTransformConfig | None = nested(SubjectTransformConfig)
     republish: RePublish | None = nested(RePublish)

@@ -214,6 +214,11 @@ async def run(seed: int, steps: int, ours: Server, theirs: Server) -> list[str]:
 
 
 def _compared(ours: list[Any], theirs: list[Any]) -> list[str]:
+    for _, answer in theirs:
+        state = answer.get("state") if isinstance(answer, dict) else None
+        if isinstance(state, dict) and state.get("deleted") == [0]:
+            # Of a stream that never had a message nats-server says that its message 0 was deleted; ours doesn't.
+            del state["deleted"], state["num_deleted"]
     if len(ours) != len(theirs):
         return [f"nats-server {theirs!r}, ours {ours!r}"]
     return [
