@@ -17,6 +17,7 @@ from broker.jetstream.consumer_filter import ConsumerFilter
 from broker.jetstream.consumer_start import last_seqs, start_of
 from broker.jetstream.environment import Done
 from broker.jetstream.stream_config import StreamConfig
+from broker.jetstream.subjects import collide, is_subset
 from broker.storage.consumer_store import ConsumerRecord, ConsumerStore
 from broker.storage.store import Job
 
@@ -247,6 +248,18 @@ class Consumers:
         first_seq = self._stream.store.index.first_seq()
         for consumer in self._by_name.values():
             consumer.purged(first_seq)
+
+    def purged_of(self, subject_filter: str) -> None:
+        """What the filter takes has been purged, all or some of it: consumers of no more than that go on at the first
+        that is left of it, others that overlap at the stream's first."""
+        index = self._stream.store.index
+        left = index.next_matching(subject_filter.encode(), 0, index.last_seq + 1)
+        for consumer in self._by_name.values():
+            filters = consumer.config.filters or [">"]
+            if all(is_subset(each, subject_filter) for each in filters):
+                consumer.purged(index.last_seq + 1 if left is None else left)
+            elif any(collide(each, subject_filter) for each in filters):
+                consumer.purged(index.first_seq())
 
     # Retention --------------------------------------------------------------------------------------
 

@@ -329,8 +329,9 @@ class Stream(StreamFields):
 
     def remove_below(self, floor: int) -> int:
         """Stage the deletion of all before ``floor``; returns how many. Raises StoreFailed."""
+        first_seq = self.store.index.first_seq()
         removed = self.store.remove_below(floor)
-        if removed:
+        if removed or self.store.index.first_seq() != first_seq:
             self.consumers.purged()
             for feature in self.features:
                 feature.purged()

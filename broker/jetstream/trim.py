@@ -20,7 +20,7 @@ def enforce(stream: "Stream", subject: bytes | None = None) -> None:
     config, index = stream.config, stream.store.index
     if config.max_msgs_per_subject > 0:
         _enforce_per_subject(stream, subject)
-    if config.discard == "new" and subject is not None:
+    if config.discard == "new":  # what is there stays, also when the limits get lower
         return
     if config.max_msgs > 0:
         while index.messages > config.max_msgs:
@@ -94,6 +94,7 @@ def purge(stream: "Stream", subject_filter: str = "", below: int = 0, keep: int 
         seq = index.next_matching(wanted, seq + 1, end)
     for each in seqs[: len(seqs) - keep]:
         stream.remove(each, "Purge")
+    stream.consumers.purged_of(subject_filter)
     return max(len(seqs) - keep, 0)
 
 

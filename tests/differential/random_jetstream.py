@@ -35,6 +35,9 @@ class Player:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
+        #: Filters of each consumer, the same for life: when those of a consumer are taken off, nats-server overlooks
+        #: what is published after that.
+        self._filters: dict[str, dict[str, Any]] = {}
 
     def start(self) -> list[Step]:
         """So that most of what follows has something to work on."""
@@ -100,7 +103,6 @@ class Player:
     def _consumer(self) -> Step:
         rng, stream, name = self.rng, self._name(STREAMS), self._name(CONSUMERS)
         choices: dict[str, tuple[Any, ...]] = {
-            "filter_subject": FILTERS, "filter_subjects": (["s.a", "s.b"], ["t.a", "t.b"], ["s.>", "s.a"]),
             "deliver_policy": ("all", "last", "new", "last_per_subject"), "max_deliver": (1, 3),
             "max_ack_pending": (1, 2, 10), "max_waiting": (2, 512), "max_batch": (2, 5), "max_expires": (_SECOND,),
             "headers_only": (True,), "replay_policy": ("instant",), "description": ("c",), "metadata": ({"k": "v"},),
@@ -111,6 +113,11 @@ class Player:
         config: dict[str, Any] = {"durable_name": name, "ack_policy": "explicit"}
         for key in rng.sample(list(choices), rng.choice((0, 0, 1, 1, 2, 3))):
             config[key] = rng.choice(choices[key])
+        filters: tuple[dict[str, Any], ...] = (
+            {}, {"filter_subject": rng.choice(FILTERS)},
+            {"filter_subjects": rng.choice((["s.a", "s.b"], ["s.>", "s.a"]))},
+        )  # fmt: skip
+        config |= self._filters.setdefault(f"{stream}.{name}", rng.choice(filters))
         body = {"stream_name": stream, "config": self._bent(config)}
         body["action"] = rng.choice(("", "", "", "create", "update"))
         return self._api(f"CONSUMER.CREATE.{stream}.{name}", body)

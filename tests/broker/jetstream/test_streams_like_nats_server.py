@@ -96,6 +96,8 @@ SCENARIOS: dict[str, list[Ask]] = {
     "limits that discard new": [
         create("N", subjects=["n.>"], max_msgs=3, discard="new"), *[pub("n.a")] * 4, info("N"),
         update("N", subjects=["n.>"], max_msgs=9, max_bytes=200, discard="new"), pub("n.a", b"y" * 90),
+        update("N", subjects=["n.>"], max_msgs=1, discard="new"), info("N"), pub("n.a"),
+        update("N", subjects=["n.>"], max_msgs=9, max_bytes=200, discard="new"),
         pub("n.a"), info("N"),
         create("M", subjects=["m.>"], max_msgs_per_subject=1, discard="new", **_PER_SUBJECT),
         pub("m.a"), pub("m.a"), pub("m.b"), pub("m.a", Rollup="sub"), info("M"),
