@@ -23,7 +23,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
         yield ours, theirs
 
 
-@pytest.mark.parametrize("seed", [2, 3, 4, 6, 7, 8, 9, 10])
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5, 6, 7, 8])
 async def test_random_calls_have_nats_servers_answers(
     seed: int, servers: tuple[Server, Server]
 ) -> None:
