@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from nats.aio.client import Client
 
 from tests.contract.valkey import Valkey
@@ -16,6 +17,10 @@ os.environ["PATH"] = (
     f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 )
 
+
+#: A busy machine is no defect: no example of a property has a deadline.
+settings.register_profile("wireroom", deadline=None)
+settings.load_profile("wireroom")
 
 _one_round_trip = Client.flush
 
