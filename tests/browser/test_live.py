@@ -171,16 +171,21 @@ def behind(page: Page) -> int:
 
 
 def walk(page: Page) -> list[int]:
-    """Every row of the ring, read by scrolling through it."""
+    """Every row of the ring, read by scrolling through it: a stop is read once all rows that it shows are drawn."""
     found: dict[int, int] = {}
-    height = page.evaluate("document.querySelector('.rows').scrollHeight")
-    for top in range(0, height, 500):
-        page.evaluate(f"document.querySelector('.rows').scrollTop = {max(0, height - top - 500)}")
-        wanted = max(0, height - top - 500) // 28
-        wait_until(
-            lambda wanted=wanted: any(abs(row["index"] - wanted) < 3 for row in rows(page)),
-            f"row {wanted}",
-        )  # type: ignore[misc]
+    height, view = (
+        page.evaluate("""() => { const [all, body] = ["", "-body"].map((e) => document.querySelector(".rows" + e));
+      return [body.clientHeight, all.clientHeight - body.offsetTop]; }""")
+    )
+    for bottom in range(height, 0, -view):
+        stop = max(0, bottom - view)
+        page.evaluate(f"document.querySelector('.rows').scrollTop = {stop}")
+        wanted = set(range(stop // 28, min(stop + view, height) // 28))
+        until(
+            page,
+            lambda wanted=wanted: wanted <= {row["index"] for row in rows(page)},
+            f"rows {min(wanted)} to {max(wanted)}",
+        )
         shown = rows(page)
         for row, number in zip(shown, numbers(shown), strict=True):
             found[row["index"]] = number
