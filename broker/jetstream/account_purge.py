@@ -35,7 +35,8 @@ class _Purge:
     def __init__(self, engine: "JetStream", system: Account, message: Message) -> None:
         self._engine, self._system, self._message = engine, system, message
         self._name = message.subject[len(_SUBJECT) :].decode(errors="replace")
-        self._left = 0
+        #: Deletions that are under way, and the beginning itself: a deletion may end before the next one is begun.
+        self._left = 1
         self._error: OSError | None = None
 
     def begin(self) -> None:
@@ -48,14 +49,13 @@ class _Purge:
         log.info("Purge request for account %s (streams: %d, hasAccount: %s)", self._name, len(streams),
                  str(self._name in self._engine.server.accounts).lower())  # fmt: skip
         unopened = self._unopened(account)
-        self._left = len(streams) + len(unopened)
+        self._left += len(streams) + len(unopened)
         for stream in streams:
             stream.delete(self._gone)
         for directory in unopened:
             job = catalog.RemoveJob(self._engine.environment.disk, directory)
             self._engine.run_job(job, self._gone)
-        if not self._left:
-            self._finish()
+        self._gone(None)
 
     def _unopened(self, account: "JetStreamAccount | None") -> list[str]:
         """Directories of streams that nobody has opened: those that can't be, or all of an unknown account's."""
