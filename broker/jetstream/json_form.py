@@ -170,9 +170,7 @@ def choice(
         if texts_only and (isinstance(value, Number) or not isinstance(value, str | None)):
             found = _kind_of(value)
             raise FormError(f"json: cannot unmarshal {found} into Go value of type string")
-        raw = str(value) if isinstance(value, Number) else json_text.dumps(value).decode()
-        if value == Pairs() and isinstance(value, Pairs):
-            raw = "{}"
+        raw = json_text.written(value)
         raise FormError(refusal.format(raw=raw, quoted=quote(raw.encode())))
 
     return _field(values[0], Form(read, _same, omit, True, values[0]))

@@ -55,6 +55,18 @@ def dumps(value: object) -> bytes:
     return text.translate(_ESCAPED).encode("utf-8", "replace")
 
 
+def written(value: object) -> str:
+    """What ``loads`` read, compact, as it was written: numbers with their own digits, objects in their order."""
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, Pairs):
+        members = (f"{dumps(name).decode()}:{written(member)}" for name, member in value)
+        return f"{{{','.join(members)}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(written, value))}]"
+    return dumps(value).decode()
+
+
 def _in_go_words(text: str, error: json.JSONDecodeError) -> str:
     at, why = _where(text, error)
     if at >= len(text):
