@@ -152,11 +152,18 @@ def _without_own(value: Any) -> Any:
     return value
 
 
+def _timeless(subject: str) -> str:
+    """An acknowledgement's subject without the time in it, which is a server's own."""
+    if not subject.startswith("$JS.ACK."):
+        return subject
+    tokens = subject.split(".")
+    return ".".join([*tokens[:7], "time", *tokens[8:]])
+
+
 def shape(message: Msg) -> Any:
-    reply = message.reply
-    if reply.startswith("$JS.ACK."):
-        tokens = reply.split(".")
-        reply = ".".join([*tokens[:7], "time", *tokens[8:]])
+    reply = _timeless(message.reply)
+    if reply.startswith("_INBOX."):
+        reply = "inbox"
     elif reply.startswith("$JS.FC."):
         reply = reply.rpartition(".")[0]
     headers = dict(message.headers or {})
@@ -166,7 +173,7 @@ def shape(message: Msg) -> Any:
     data = message.data
     if message.subject.startswith("$JS.EVENT."):
         return message.subject, _without_own(json.loads(data))
-    subject = "inbox" if message.subject.startswith("_INBOX.") else message.subject
+    subject = "inbox" if message.subject.startswith("_INBOX.") else _timeless(message.subject)
     return subject, reply, headers, data
 
 

@@ -391,6 +391,7 @@ async def _prioritized(s: Side) -> None:
     await s.consumer("PR", priority_groups=["A"], priority_policy="prioritized")
     low = await s.request("PR", {"batch": 2, "group": "A", "priority": 5, "expires": 5 * _SECOND})
     high = await s.request("PR", {"batch": 2, "group": "A", "priority": 1, "expires": 5 * _SECOND})
+    await s.waiting("PR", 2)
     await s.publish("pr.a", "pr.b", "pr.c")
     await s.expect(high, 2)
     await s.expect(low, 1)
@@ -464,6 +465,52 @@ async def _deletions_and_purges(s: Side) -> None:
     await s.waiting("DE", 1, name="E")
     await s.api("STREAM.DELETE.DE")
     await s.expect(inbox, 1)
+
+
+@scenario
+async def _purges_with_a_filter(s: Side) -> None:
+    await s.stream("PF")
+    await s.consumer("PF")
+    await s.consumer("PF", "A", filter_subject="pf.a")
+    await s.publish("pf.a", "pf.b", "pf.a", "pf.b", "pf.a")
+    await s.pull("PF", b"3", count=3)
+    await s.ack(1)
+    await s.pull("PF", b"1", count=1, name="A")
+    for name in ("C", "A"):
+        await s.info("PF", name)
+    for purge in ({"filter": "pf.b"}, {"filter": "pf.a", "keep": 1}, {"filter": "pf.x"}):
+        await s.api("STREAM.PURGE.PF", purge)
+        for name in ("C", "A"):
+            await s.info("PF", name)
+    await s.publish("pf.b", "pf.a")
+    await s.ack(0)
+    for name in ("C", "A"):
+        await s.pull("PF", {"batch": 5, "no_wait": True}, count=3, name=name)
+        await s.info("PF", name)
+    await s.api("STREAM.PURGE.PF", {"filter": "pf.a", "seq": 7})
+    for name in ("C", "A"):
+        await s.info("PF", name)
+    await s.api("STREAM.INFO.PF")
+
+
+@scenario
+async def _acknowledgements_that_others_hear(s: Side) -> None:
+    """They are messages like others: subscriptions hear them, beside the consumer they are for."""
+    await s.stream("OH", subjects=["oh.>"])
+    await s.consumer("OH")
+    await s.publish("oh.a", "oh.b", "oh.c")
+    await s.pull("OH", b"3", count=3)
+    for subject in ("$JS.ACK.OH.C.>", "$JS.ACK.>"):
+        await s.listen(subject)
+    await s.ack(0, b"+ACK", reply=False)
+    for subject in ("$JS.ACK.OH.C.>", "$JS.ACK.>"):
+        await s.expect(subject, 1)
+    await s.ack(1)
+    await s.ack(2, b"-NAK", reply=False)
+    for subject in ("$JS.ACK.OH.C.>", "$JS.ACK.>"):
+        await s.expect(subject, 2)
+        await s.leave(subject)
+    await s.info("OH")
 
 
 @scenario
