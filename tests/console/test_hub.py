@@ -53,7 +53,7 @@ step = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(step, max_size=60))
 def test_counters_add_up_at_every_frame_whatever_is_lost(steps: list[tuple[object, ...]]) -> None:
     tap, ledger, viewer = NaiveTap(), Ledger(), Viewer()

@@ -121,7 +121,7 @@ def test_which_origins_are_ours() -> None:
 # Sealing --------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.text(max_size=200),
     st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=60),
@@ -137,7 +137,7 @@ def test_what_was_sealed_opens_for_its_context_only(secret: str, context: str) -
     assert sealer.seal(secret, context) != sealed, "a fresh nonce each time"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=80))
 def test_nonsense_never_opens(text: str) -> None:
     with pytest.raises(SealingError):

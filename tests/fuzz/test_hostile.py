@@ -17,7 +17,6 @@ from tests.support.servers import CONTENDERS, Server, running
 GROWTH_BYTES_MAX = 24 * 1024 * 1024
 EXAMPLES = settings(
     max_examples=60,
-    deadline=None,
     database=None,
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=[

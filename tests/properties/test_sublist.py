@@ -80,5 +80,5 @@ class Sublists(RuleBasedStateMachine):
         assert len(self.sublist) == len(self.model)
 
 
-Sublists.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Sublists.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestSublist = Sublists.TestCase

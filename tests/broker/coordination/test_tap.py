@@ -281,7 +281,7 @@ STEPS = st.lists(
 
 
 @given(MODES, st.integers(1, 5), st.integers(1, 30), st.integers(1, 400_000), STEPS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_counters_always_add_up(
     mode: Mode, n: int, msgs: int, size: int, steps: list[tuple[object, ...]]
 ) -> None:

@@ -43,7 +43,7 @@ def test_cut_in_two_anywhere(cut: int) -> None:
 
 
 @given(st.lists(st.integers(1, len(CONVERSATION) - 1), max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_cut_anyhow(cuts: list[int]) -> None:
     places = [0, *sorted(set(cuts)), len(CONVERSATION)]
     blocks = [CONVERSATION[a:b] for a, b in itertools.pairwise(places)]
@@ -56,7 +56,7 @@ def test_cut_anyhow(cuts: list[int]) -> None:
     ),
     st.integers(1, 400),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_runs_of_equal_lines_lose_and_reorder_nothing(
     messages: list[tuple[bytes, bytes]], size: int
 ) -> None:
@@ -198,7 +198,7 @@ def _tokens() -> st.SearchStrategy[bytes]:
 
 
 @given(st.lists(_tokens(), max_size=4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_near_protocol_bytes_never_raise_and_harm_nobody_else(blocks: list[bytes]) -> None:
     wired = Wired()
     hostile: MemoryWire = wired.connect()

@@ -165,7 +165,7 @@ NAMES = st.sampled_from([*AccountBody.__dataclass_fields__, *UserBody.__dataclas
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_body_is_read_or_refused(body: dict[str, Any]) -> None:
     for cls in (AccountBody, UserBody, OperatorBody):
         try:

@@ -136,7 +136,7 @@ def test_a_token_beyond_the_limit_is_not_made() -> None:
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_change_of_one_letter_is_found(data: st.DataObject) -> None:
     token = TOKEN
     at = data.draw(st.integers(0, len(token) - 1))

@@ -68,7 +68,7 @@ def test_verify_is_false_for_anything_wrong() -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_damaged_key_is_no_key(data: st.DataObject) -> None:
     key = KeyPair.generate(data.draw(st.sampled_from(SIGNING)))
     text = data.draw(st.sampled_from([key.public, key.seed]))
@@ -83,7 +83,7 @@ def test_a_damaged_key_is_no_key(data: st.DataObject) -> None:
 
 
 @given(st.text(max_size=80))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_text_is_refused_quietly(text: str) -> None:
     assert kind_of(text) is None
     assert not verify(text, b"", b"\0" * 64)

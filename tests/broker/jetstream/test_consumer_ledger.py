@@ -266,5 +266,5 @@ class LedgerMachine(RuleBasedStateMachine):
         assert all(seq > floor_stream_seq for seq in state.pending)
 
 
-LedgerMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+LedgerMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
 test_ledger = LedgerMachine.TestCase

@@ -24,7 +24,7 @@ def naive(subject_filter: bytes, subject: bytes) -> bool:
     return len(wanted) == len(given_tokens)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(filters, subjects)
 def test_a_filter_takes_what_its_tokens_take(subject_filter: bytes, subject: bytes) -> None:
     assert bool(matcher(subject_filter)(subject)) == naive(subject_filter, subject)
@@ -32,7 +32,7 @@ def test_a_filter_takes_what_its_tokens_take(subject_filter: bytes, subject: byt
         assert subject.startswith(literal_prefix(subject_filter))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(filters, filters, subjects)
 def test_what_is_covered_takes_nothing_else(wide: bytes, narrow: bytes, subject: bytes) -> None:
     if covers(wide, narrow) and naive(narrow, subject):
