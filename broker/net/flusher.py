@@ -4,6 +4,7 @@ import asyncio
 
 from broker.core.server import Server
 from broker.core.timers import GRANULARITY_S
+from broker.net import busy_poll
 from broker.net.worker import Worker
 
 
@@ -14,6 +15,7 @@ class Flusher:
         self._server = server
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
+        self._busy_poll = busy_poll.for_loop(loop)
         server.wake = self._wake
         server.rearm = self._rearm
         self._worker = Worker(loop)
@@ -28,7 +30,12 @@ class Flusher:
             self._timer = None
 
     def _wake(self) -> None:
-        self._loop.call_soon(self._server.flush)
+        self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._server.flush()
+        if self._busy_poll is not None:
+            self._busy_poll.flushed()
 
     def _rearm(self, due_s: float) -> None:
         if self._timer is not None:
