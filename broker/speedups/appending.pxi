@@ -150,36 +150,55 @@ cdef inline unsigned long long get_little(const char *at, int size) noexcept:
     return number
 
 
-def decode_message(bytes data not None, Py_ssize_t at, unsigned int salt, unsigned long long seq):
-    """``broker.storage.segment.decode_message``"""
-    return decoded(data, at, salt, seq)
+cdef struct Record:
+    # A message as it lies in a segment; nothing is copied.
+    long long time_ns
+    const char *subject
+    Py_ssize_t subject_size
+    const char *header
+    Py_ssize_t header_size
+    const char *payload
+    Py_ssize_t payload_size
 
 
-cdef tuple decoded(bytes data, Py_ssize_t at, unsigned int salt, unsigned long long seq):
+cdef bint find_record(bytes data, Py_ssize_t at, unsigned int salt, unsigned long long seq, Record *found) noexcept:
+    """Whether message ``seq`` lies intact at ``data[at]``."""
     cdef const char *record = PyBytes_AS_STRING(data) + at
     cdef Py_ssize_t room = PyBytes_GET_SIZE(data) - at, length, subject_end, header_size = 0, payload
     if at < 0 or room < RECORD_HEAD:
-        return None
+        return False
     length = get_little(record + 8, 4)
     if get_little(record + 16, 8) != seq or memcmp(record + 4, b"\xc5WR", 3) != 0:
-        return None
+        return False
     if not 0 <= record[7] <= GROUPED or not RECORD_HEAD <= length <= room:
-        return None
+        return False
     if get_little(record, 4) != crc32(record + 4, length - 4, salt):
-        return None
+        return False
     subject_end = payload = RECORD_HEAD + get_little(record + 40, 2)
     if record[43]:
         if subject_end + 4 > length:
-            return None
+            return False
         header_size = get_little(record + subject_end, 4)
         payload += 4 + header_size
     if payload > length:
+        return False
+    found.time_ns = get_little(record + 24, 8)
+    found.subject, found.subject_size = record + RECORD_HEAD, subject_end - RECORD_HEAD
+    found.header, found.header_size = record + payload - header_size, header_size
+    found.payload, found.payload_size = record + payload, length - payload
+    return True
+
+
+def decode_message(bytes data not None, Py_ssize_t at, unsigned int salt, unsigned long long seq):
+    """``broker.storage.segment.decode_message``"""
+    cdef Record found
+    if not find_record(data, at, salt, seq, &found):
         return None
     return (
-        <long long>get_little(record + 24, 8),
-        PyBytes_FromStringAndSize(record + RECORD_HEAD, subject_end - RECORD_HEAD),
-        PyBytes_FromStringAndSize(record + payload - header_size, header_size),
-        PyBytes_FromStringAndSize(record + payload, length - payload),
+        found.time_ns,
+        PyBytes_FromStringAndSize(found.subject, found.subject_size),
+        PyBytes_FromStringAndSize(found.header, found.header_size),
+        PyBytes_FromStringAndSize(found.payload, found.payload_size),
     )
 
 
@@ -194,7 +213,8 @@ def decode_run(
     global _stored_message
     cdef Py_ssize_t index, row
     cdef unsigned long long seq
-    cdef tuple parts
+    cdef Record record
+    cdef bytes subject = b""
     if _stored_message is None:
         from broker.storage import store
         _stored_message = store.Message
@@ -203,7 +223,31 @@ def decode_run(
         row = table.row_of(seq)
         if row < 0 or not table.lives(row):
             return
-        parts = decoded(data, table.offsets.data.as_uints[row] - start, salt, seq)
-        if parts is None:
+        if not find_record(data, table.offsets.data.as_uints[row] - start, salt, seq, &record):
             return
-        found.append(tuple.__new__(_stored_message, (seq, parts[0], parts[1], parts[2], parts[3])))
+        if (
+            PyBytes_GET_SIZE(subject) != record.subject_size
+            or memcmp(PyBytes_AS_STRING(subject), record.subject, record.subject_size) != 0
+        ):
+            subject = PyBytes_FromStringAndSize(record.subject, record.subject_size)
+        found.append(stored_message(seqs[index], subject, &record))
+
+
+cdef object stored_message(object seq, bytes subject, Record *record):
+    """A ``store.Message``, made without the way through its class."""
+    cdef object time_ns = record.time_ns
+    cdef bytes header = PyBytes_FromStringAndSize(record.header, record.header_size)
+    cdef bytes payload = PyBytes_FromStringAndSize(record.payload, record.payload_size)
+    cdef object made = PyType_GenericAlloc(<PyTypeObject *>_stored_message, 5)
+    put_part(made, 0, seq)
+    put_part(made, 1, time_ns)
+    put_part(made, 2, subject)
+    put_part(made, 3, header)
+    put_part(made, 4, payload)
+    return made
+
+
+cdef inline int put_part(object made, Py_ssize_t place, object part) except -1:
+    Py_INCREF(part)  # PyTuple_SET_ITEM takes it over
+    PyTuple_SET_ITEM(made, place, part)
+    return 0

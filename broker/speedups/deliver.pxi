@@ -6,23 +6,26 @@ def lines(
     long long bytes_max,
 ):
     """See the twin, broker.jetstream.consumer_burst.lines."""
-    cdef object message
+    cdef object each
+    cdef tuple message
     cdef bytes subject, header, payload, found
     cdef Py_ssize_t room = 0, header_size, total, count = 0
     cdef long long size = 0
     cdef char *start
     cdef char *at
     cdef char *reply
-    for message in messages:
-        subject, header, payload = message[2], message[3], message[4]
+    for each in messages:
+        message = <tuple>each  # a store.Message
+        subject, header, payload = <bytes>message[2], <bytes>message[3], <bytes>message[4]
         room += PyBytes_GET_SIZE(subject) + PyBytes_GET_SIZE(header) + PyBytes_GET_SIZE(payload)
     room += len(messages) * (PyBytes_GET_SIZE(sid) + PyBytes_GET_SIZE(prefix) + 160)
     start = at = <char *>malloc(room)
     if start == NULL:
         raise MemoryError
     try:
-        for message in messages:
-            subject, header, payload = message[2], message[3], message[4]
+        for each in messages:
+            message = <tuple>each
+            subject, header, payload = <bytes>message[2], <bytes>message[3], <bytes>message[4]
             header_size = PyBytes_GET_SIZE(header)
             total = header_size + PyBytes_GET_SIZE(payload)
             consumer_seq += 1
@@ -38,7 +41,7 @@ def lines(
             reply = at + 1
             at = put_bytes(reply, prefix)
             memcpy(at, b"1.", 2)
-            at = put_decimal(at + 2, <long long>message[0])
+            at = put_decimal(at + 2, <unsigned long long>message[0])
             at[0] = c"."
             at = put_decimal(at + 1, consumer_seq)
             at[0] = c"."
