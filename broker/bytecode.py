@@ -7,34 +7,37 @@ one is used. ``PYTHONPYCACHEPREFIX`` names another place, ``python -B`` alone st
 
 import os
 import sys
+from pathlib import Path
 
 
 def keep() -> None:
     """From here on. Where nothing can be kept, or others could write, everything stays as it was."""
     if not os.environ.get("PYTHONDONTWRITEBYTECODE") or sys.pycache_prefix is not None:
         return
-    directory = _directory()
+    try:
+        directory = _cache() / "wireroom" / "bytecode"
+    except RuntimeError:  # a user without a home
+        return
     if _is_ours(directory):
-        sys.pycache_prefix = directory
+        sys.pycache_prefix = str(directory)
         sys.dont_write_bytecode = False
 
 
-def _directory() -> str:
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(cache):  # the base directory specification: ignored then
-        cache = os.path.expanduser("~/.cache")
-    return os.path.join(cache, "wireroom", "bytecode")
+def _cache() -> Path:
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if named.is_absolute():  # the base directory specification: ignored otherwise
+        return named
+    return Path("~", ".cache").expanduser()
 
 
-def _is_ours(directory: str) -> bool:
+def _is_ours(directory: Path) -> bool:
     """Made where it wasn't. Whoever can write there can say what runs here."""
-    if not os.path.isabs(directory):  # nobody's home
+    if not directory.is_absolute():
         return False
     try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        found = os.stat(directory)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = directory.stat()
     except OSError:
         return False
-    return (
-        found.st_uid == os.getuid() and not found.st_mode & 0o022 and os.access(directory, os.W_OK)
-    )
+    writable = os.access(directory, os.W_OK)
+    return writable and found.st_uid == os.getuid() and not found.st_mode & 0o022

@@ -77,7 +77,7 @@ def test_a_directory_that_others_can_write_to_is_not_trusted(sources: Path, tmp_
     assert list(directory.iterdir()) == []
 
 
-@pytest.mark.parametrize("home", ["/dev/null", "nowhere"])
+@pytest.mark.parametrize("home", ["/dev/null", "nowhere", "~"])
 def test_where_nothing_can_be_kept_it_runs_all_the_same(
     sources: Path, tmp_path: Path, home: str
 ) -> None:
