@@ -1,7 +1,8 @@
 """The common case of a consumer's turn, many messages at once: new ones, to one plain client, without pace or pins.
 
 What it does is what ``consumer_delivery`` does message by message; it only looks less often. Where anything else
-comes in (redelivery, several requests, wildcard filters, limits in bytes), it does nothing and leaves it to that.
+comes in (redelivery, several requests, filters that take little, limits in bytes), it does nothing and leaves it to
+that.
 """
 
 from typing import TYPE_CHECKING

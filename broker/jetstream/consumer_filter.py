@@ -4,11 +4,15 @@ Counts are exact and cheap: without a filter or with literal ones the index know
 and carried along with what is stored, delivered and removed.
 """
 
+from bisect import bisect_left
+
 from broker.storage.message_index import MessageIndex
 from broker.storage.subject_filter import is_literal, matcher
 
 #: Up to so many new messages are looked at one by one; beyond, the index counts subject by subject.
 _WALK_MAX = 4096
+#: Where filters take less than one in so many, what is next is found faster by itself.
+_FEW = 8
 #: Verdicts about subjects that are kept.
 _VERDICTS_MAX = 65_536
 
@@ -61,7 +65,9 @@ class ConsumerFilter:
         if not self.filters:
             return self._index.run(start, end, limit)
         if len(self.filters) > 1 or not self._all_literal:
-            return []
+            few = self.count(start, end) * _FEW < end - start
+            takes = self.takes if len(self.filters) > 1 else self._matchers[0]
+            return [] if few else self._index.run(start, end, limit, takes)
         subjects = self._index.subjects
         subject_id = subjects.id_of(self.filters[0])
         return [] if subject_id is None else subjects.run_of(subject_id, start, end, limit)
@@ -108,6 +114,10 @@ class ConsumerFilter:
         """``seq``, which the filters take, isn't to be counted any more."""
         if seq < self._counted_end:
             self._count -= 1
+
+    def passed_run(self, seqs: list[int]) -> None:
+        """As ``passed`` for each of them, ascending."""
+        self._count -= bisect_left(seqs, self._counted_end)
 
     def removed(self, seq: int, subject: bytes, start: int) -> None:
         """A message has left; ``start`` as of the next ``count``."""

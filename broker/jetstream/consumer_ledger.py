@@ -7,6 +7,7 @@ and says ``deliver``. ``end`` in all of it is the first sequence that isn't comm
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Literal
 
 from broker.jetstream.consumer_filter import ConsumerFilter
@@ -99,18 +100,27 @@ class Ledger:
 
     def run(self, end: int, limit: int) -> list[int]:
         """New messages that can go out one after the other; none when something else comes first."""
-        if self._again or self._lasts:
+        if self._again:
             return []
         most = self.terms.max_ack_pending
         if most:
             limit = min(limit, most - len(self.record.state.pending))
-        return self.found.run(self.next_seq, end, limit) if limit > 0 else []
+        if limit <= 0:
+            return []
+        if self._lasts_left:
+            return [seq for seq in islice(self._lasts, limit) if seq in self._lasts_left]
+        return self.found.run(self.next_seq, end, limit)
 
     def deliver_run(self, seqs: list[int], now_ns: int) -> None:
         """These, as ``run`` gave them, go out."""
         self.record.delivered_run(seqs, now_ns, pending=self.terms.ack_policy != "none")
-        self.next_seq = seqs[-1] + 1
-        # ``run`` knows literal filters and none, for which nothing is counted along.
+        if self._lasts_left:
+            self._lasts_left.difference_update(seqs)
+            while self._lasts and self._lasts[0] <= seqs[-1]:
+                self._lasts.popleft()
+        else:
+            self.next_seq = seqs[-1] + 1
+            self.found.passed_run(seqs)
 
     def next_delivery(self, seq: int) -> tuple[int, int]:
         """The consumer sequence of ``seq``, as ``peek`` gave it, and how often it will have been delivered."""

@@ -195,7 +195,9 @@ class Intake(PlainIntake):
         self._aging = config.max_age > 0
         self._no_ack = config.no_ack
         self._message_max = config.max_msg_size if config.max_msg_size >= 0 else 1 << 62
-        self._refuses_new = config.discard == "new" and self.limited
+        self._refuses_new = config.discard == "new" and (
+            self._limited_as_a_whole or config.discard_new_per_subject
+        )
         self._interest = config.retention == "interest"
         self._counts = config.allow_msg_counter
         transform = config.subject_transform

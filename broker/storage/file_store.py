@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from broker.storage.appending import Appending, Removals, Staged
 from broker.storage.decode_run import decode_run
 from broker.storage.disk import Disk
+from broker.storage.entry_table import EntryTable
 from broker.storage.jobs import CommitJob, DropJob, EraseJob, RewriteJob, SidecarJob, Write
 from broker.storage.recovery import DamageReport, recover
 from broker.storage.segment import (
@@ -236,10 +237,17 @@ class FileStore(Appending):
                 break
             table, row = located
             segment, offset = self._by_table[id(table)], table.offsets[row]
-            length = max(table.sizes[row] + RECORD_EXTRA_BYTES, _AHEAD_BYTES)
+            length = table.sizes[row] + RECORD_EXTRA_BYTES
+            if done + 1 < len(seqs) and self._is_near(table, offset, seqs[done + 1]):
+                length = max(length, _AHEAD_BYTES)
             data = self._read_at(segment, offset, length)
             decode_run(table, data, offset, segment.head.salt, seqs, found)
         return found
+
+    @staticmethod
+    def _is_near(table: EntryTable, offset: int, seq: int) -> bool:
+        row = table.row_of(seq)
+        return row >= 0 and table.offsets[row] - offset < _AHEAD_BYTES
 
     def _read_at(self, segment: Segment, offset: int, length: int) -> bytes:
         """Also what isn't written yet; ``offset`` is a record's. Fewer bytes where there are no more."""

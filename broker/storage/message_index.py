@@ -5,7 +5,9 @@ what is not here is where the bytes are.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import compress
+from operator import and_
 from typing import TYPE_CHECKING
 
 from broker import builds
@@ -173,18 +175,24 @@ class MessageIndex(IndexEntries):
                 return table.seqs[row]
         return None
 
-    def run(self, start: int, end: int, limit: int) -> list[int]:
-        """The first ``limit`` live sequences in [``start``, ``end``), or fewer: whole only within one segment."""
+    def run(
+        self, start: int, end: int, limit: int, takes: Callable[[bytes], object] | None = None
+    ) -> list[int]:
+        """The first ``limit`` live sequences in [``start``, ``end``), or fewer: whole only within one segment. With
+        ``takes`` those of them whose subject it takes."""
         at = max(bisect_right(self._starts, start) - 1, 0)
         for table in self.tables[at:]:
             row = table.next_live(start)
             if row < 0:
                 continue
-            seqs = table.seqs[row : row + limit].tolist()
-            if table.live_count < len(table):
-                live = table.live[row : row + limit]
-                seqs = [seq for seq, lives in zip(seqs, live, strict=True) if lives]
-            return seqs if seqs[-1] < end else seqs[: bisect_left(seqs, end)]
+            rows = slice(row, row + limit)
+            seqs = table.seqs[rows].tolist()
+            if takes is not None:
+                taken = map(takes, map(self.subjects.name, table.subject_ids[rows]))
+                seqs = list(compress(seqs, map(and_, table.live[rows], map(bool, taken))))
+            elif table.live_count < len(table):
+                seqs = list(compress(seqs, table.live[rows]))
+            return seqs if not seqs or seqs[-1] < end else seqs[: bisect_left(seqs, end)]
         return []
 
     def previous_seq(self, end: int) -> int | None:
@@ -291,7 +299,7 @@ class MessageIndex(IndexEntries):
 
     def count_matching(self, subject_filter: bytes, start: int, end: int) -> int:
         """Live messages in [``start``, ``end``) whose subject the filter takes."""
-        if subject_filter == b">":
+        if subject_filter == b">" or self.subjects.all_match(subject_filter):
             return self.count_between(start, end)
         count = self.subjects.count_between
         return sum(count(each, start, end) for each in self.subjects.matching(subject_filter))

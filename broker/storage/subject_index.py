@@ -193,6 +193,13 @@ class SubjectIndex(SubjectEntries):
 
     # Filters -----------------------------------------------------------------------------------
 
+    def all_match(self, subject_filter: bytes) -> bool:
+        """Whether the filter takes every subject there is; asked of such as ``a.b.>`` alone, False for others."""
+        prefix = literal_prefix(subject_filter)
+        if subject_filter != prefix + b">" or not self._ids:
+            return False
+        return min(self._ids).startswith(prefix) and max(self._ids).startswith(prefix)
+
     def matching(self, subject_filter: bytes) -> Iterator[int]:
         """Ids of the subjects that the filter takes; in the order of their names unless it takes all."""
         if subject_filter == b">":

@@ -143,7 +143,7 @@ def _give(
     if options.json:
         options.json.write_text(json.dumps([row.as_json() for row in rows], indent=1))
     if options.save:
-        report.save(rows, effort.rounds, ceilings, load)
+        report.save(rows, effort, ceilings, load)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.benchmarks import flow, jetstream, latency, scale
+from tests.benchmarks import capacity, flow, jetstream, latency, scale
 from tests.benchmarks.flow import Flow
 from tests.support.servers import Server
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long things are measured: seconds of a flow, requests, connections, publishes to match, stored messages."""
+    """How long things are measured: seconds of a flow, requests, connections, publishes to match, stored messages, and
+    how many messages and keys are many."""
 
     rounds: int
     seconds: float
@@ -24,10 +25,12 @@ class Effort:
     connections: int
     publishes: int
     stored: int
+    messages: int
+    keys: int
 
 
-FULL = Effort(5, 0.8, 8000, 9000, 200_000, 30_000)
-QUICK = Effort(3, 0.4, 1500, 1000, 40_000, 10_000)
+FULL = Effort(5, 0.8, 8000, 9000, 200_000, 30_000, 10_000_000, 1_000_000)
+QUICK = Effort(3, 0.4, 1500, 1000, 40_000, 10_000, 200_000, 50_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,30 @@ def _kv() -> Case:
     )  # fmt: skip
 
 
+def _many_messages() -> Case:
+    figures = (
+        Figure("open", "stream of many messages: from start to its answer", "s", True),
+        Figure("bytes", "stream of many messages: memory of each", "B", True),
+    )
+    return Case(
+        "js-messages", lambda server, effort: capacity.messages(server, effort.messages),
+        figures, "jetstream", once=True,
+    )  # fmt: skip
+
+
+def _many_keys() -> Case:
+    figures = (
+        Figure("put", "bucket of many keys: first put of each, 500 in flight", "puts/s"),
+        Figure("watch", "bucket of many keys: watch of all", "keys/s"),
+        Figure("bytes", "bucket of many keys: memory of each", "B", True),
+        Figure("open", "bucket of many keys: from start to its answer", "s", True),
+    )
+    return Case(
+        "js-keys", lambda server, effort: capacity.keys(server, effort.keys),
+        figures, "jetstream", once=True,
+    )  # fmt: skip
+
+
 def _jetstream() -> list[Case]:
     stored = "JetStream file, 128 B"
     return [
@@ -169,6 +196,8 @@ def _jetstream() -> list[Case]:
         _publishes("js-one-always", f"{stored}, one at a time, against sync always", 1, 1.0, always=True),
         *_consumers(),
         _kv(),
+        _many_messages(),
+        _many_keys(),
     ]  # fmt: skip
 
 

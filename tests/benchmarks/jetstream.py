@@ -23,7 +23,7 @@ SIZE, IN_FLIGHT, BATCH = 128, 500, 1000
 _MARK = b"~~#\r\n"
 _ACK_END = b"}\r\n"
 _REPLY = re.compile(rb"\$JS\.ACK\.\S+")
-_PAYLOAD = b"x" * (SIZE - 3) + _MARK[:3]
+PAYLOAD = b"x" * (SIZE - 3) + _MARK[:3]
 _names = count()
 
 
@@ -34,7 +34,7 @@ def publish(
     with _stream(server) as (sock, stream):
         frames = _frames(stream, messages)
         started_at, cpu_s = time.perf_counter(), server.cpu_s()
-        done = _publish_window(sock, frames, in_flight, started_at + seconds)
+        done = publish_window(sock, frames, in_flight, started_at + seconds)
         elapsed_s = time.perf_counter() - started_at
         return {"rate": done / elapsed_s, "cpu": (server.cpu_s() - cpu_s) / done * 1e6}
 
@@ -88,10 +88,10 @@ def kv(server: Server, operations: int, seconds: float) -> dict[str, float]:
         bucket = stream.removeprefix("KV_")
         subjects = [f"$KV.{bucket}.key{n % 1000}".encode() for n in range(operations)]
         frames = [
-            wire.publish_payload(s, _PAYLOAD, b"_INBOX.j.%d" % n) for n, s in enumerate(subjects)
+            wire.publish_payload(s, PAYLOAD, b"_INBOX.j.%d" % n) for n, s in enumerate(subjects)
         ]
         started_at = time.perf_counter()
-        done = _publish_window(sock, frames, IN_FLIGHT, started_at + seconds)
+        done = publish_window(sock, frames, IN_FLIGHT, started_at + seconds)
         put = done / (time.perf_counter() - started_at)
         asks = [
             wire.publish_payload(
@@ -125,27 +125,27 @@ def _stream(
     )
     with wire.connect(server) as sock:
         sock.sendall(wire.subscribe(b"_INBOX.j.*", b"1"))
-        _ask(sock, f"$JS.API.STREAM.CREATE.{stream}", config)
+        ask(sock, f"$JS.API.STREAM.CREATE.{stream}", config)
         yield sock, stream
-        _ask(sock, f"$JS.API.STREAM.DELETE.{stream}", {})
+        ask(sock, f"$JS.API.STREAM.DELETE.{stream}", {})
 
 
 @contextmanager
 def _filled(server: Server, messages: int) -> Iterator[tuple[wire.Socket, str]]:
     with _stream(server) as (sock, stream):
-        _publish_window(sock, _frames(stream, messages), BATCH)
+        publish_window(sock, _frames(stream, messages), BATCH)
         yield sock, stream
 
 
 def _frames(stream: str, messages: int) -> list[bytes]:
     subject = b"bench%b.js" % stream.removeprefix("BENCH").encode()
     return [
-        wire.publish_payload(subject, _PAYLOAD, b"_INBOX.j.%d" % number)
+        wire.publish_payload(subject, PAYLOAD, b"_INBOX.j.%d" % number)
         for number in range(messages)
     ]
 
 
-def _publish_window(
+def publish_window(
     sock: wire.Socket, frames: list[bytes], in_flight: int, until_s: float = inf
 ) -> int:
     """Publish the frames, or as many as there is time for; how many, all of them acknowledged."""
@@ -193,7 +193,7 @@ def _create_consumer(
     request = {"stream_name": stream, "config": {"durable_name": "c", "name": "c"} | config}
     subject = f"$JS.API.CONSUMER.CREATE.{stream}.c"
     if wait:
-        _ask(sock, subject, request)
+        ask(sock, subject, request)
     else:
         sock.sendall(wire.subscribe(b"_INBOX.none", b"2"))
         sock.sendall(_request(subject, request, b"_INBOX.none"))
@@ -203,10 +203,27 @@ def _request(subject: str, body: dict[str, object], reply: bytes) -> bytes:
     return wire.publish_payload(subject.encode(), json.dumps(body).encode(), reply)
 
 
-def _ask(sock: wire.Socket, subject: str, body: dict[str, object]) -> None:
+def ask(sock: wire.Socket, subject: str, body: dict[str, object]) -> bytes:
+    """A request of the API; what was received, up to its answer."""
     sock.sendall(_request(subject, body, b"_INBOX.j.a"))
     data = b""
     while not data.endswith(_ACK_END):
         data += wire.receive(sock, wire.READ_BYTES)
     if b'"error"' in data:
         raise ServerError(f"{subject}: {data[-300:]!r}")
+    return data
+
+
+def watch(sock: wire.Socket, stream: str, subjects: str, keys: int) -> float:
+    """Seconds until the last value of each key was received, by what clients make for a watch."""
+    inbox = f"_INBOX.d.{stream}"
+    sock.sendall(wire.subscribe(inbox.encode(), b"3"))
+    started_at = time.perf_counter()
+    config = {
+        "deliver_subject": inbox, "deliver_policy": "last_per_subject", "filter_subject": subjects,
+        "ack_policy": "none", "max_deliver": 1, "flow_control": True, "idle_heartbeat": 5_000_000_000,
+        "mem_storage": True, "num_replicas": 1,
+    }  # fmt: skip
+    _create_consumer(sock, stream, config, wait=False)
+    _receive(sock, keys, acknowledge=False)
+    return time.perf_counter() - started_at

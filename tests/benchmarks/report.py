@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from broker import __version__, builds
-from tests.benchmarks.cases import Figure
+from tests.benchmarks.cases import Effort, Figure
 from tests.support.servers import NATS_SERVER, OURS
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -71,14 +71,15 @@ def plain_table(rows: Sequence[Row]) -> str:
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
-def save(rows: Sequence[Row], rounds: int, ceilings: dict[int, float], load: float) -> None:
+def save(rows: Sequence[Row], effort: Effort, ceilings: dict[int, float], load: float) -> None:
     """Write RESULTS.md: the table with the machine and the versions that it was made with."""
     lines = [
         "# Results",
         "",
         f"`python3 manage.py bench --save` on {_machine()}.",
-        f"{_versions()}. Medians of {rounds} runs, both servers in one session, alternating; a ratio above 1 means "
-        "that ours is better. Bars are those of the compiled build.",
+        f"{_versions()}. Medians of {effort.rounds} runs, both servers in one session, alternating; a ratio above 1 "
+        f"means that ours is better. Bars are those of the compiled build. Many are {effort.messages:,} messages and "
+        f"{effort.keys:,} keys, measured once.",
         f"The generator alone, without a server: {_ceilings(ceilings)}. Load average before the first run: {load:.1f} "
         "(0 is a quiet machine; above 1, others took part of what is measured, and only CPU and memory hold).",
         "",

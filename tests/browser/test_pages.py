@@ -1,5 +1,6 @@
 """Every page in both themes and three widths: it loads, says nothing on the console, and passes axe-core."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -163,6 +164,8 @@ def test_nothing_sticks_out_sideways(page: Page, fake: Fake, path: str, width: i
         ".meter"
     ).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    with contextlib.suppress(AssertionError):  # a page that is still moving
+        wait_until(lambda: not page.evaluate(STICKS_OUT), "the page to come to rest")
     assert page.evaluate(STICKS_OUT) == []
 
 

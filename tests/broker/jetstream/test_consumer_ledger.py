@@ -159,17 +159,20 @@ class LedgerMachine(RuleBasedStateMachine):
         )
         assert len(seqs) <= max(0, min(limit, room))
         assert seqs == model.new(self.end)[: len(seqs)]
-        assert not seqs or (
-            not model.again and not [seq for seq in model.lasts if seq in model.live]
-        )
+        assert not seqs or not model.again
         if not seqs:
             return
+        lasts = [seq for seq in model.lasts if seq in model.live]
+        assert not lasts or set(seqs) <= set(lasts)
         self.ledger.deliver_run(seqs, self.now)
         for seq in seqs:
             model.consumer_seq += 1
             if self.terms.ack_policy != "none":
                 model.pending[seq] = [self.now, 1]
-        model.looked_from, model.delivered = seqs[-1] + 1, max(model.delivered, seqs[-1])
+        model.lasts = [seq for seq in model.lasts if seq not in seqs]
+        if not lasts:
+            model.looked_from = seqs[-1] + 1
+        model.delivered = max(model.delivered, seqs[-1])
 
     @rule(choice=st.randoms(use_true_random=False), any_seq=st.booleans())
     def ack(self, choice: random.Random, any_seq: bool) -> None:

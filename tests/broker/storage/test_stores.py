@@ -14,7 +14,7 @@ from broker.storage.store import DamagedMessage, Job, Message, StoreFailed, Stre
 from tests.broker.storage.test_subject_filter import naive
 from tests.support.sim_disk import SimDisk
 
-FILTERS = [b">", b"a.1", b"a.*", b"*.2.x", b"b.>", b"nothing.here"]
+FILTERS = [b">", b"a.>", b"d.>", b"a.1", b"a.*", b"*.2.x", b"b.>", b"nothing.here"]
 SUBJECTS = [b"a.1", b"a.2", b"b.1", b"b.2.x", b"c", b"a.2.x"] + [b"d.%d" % n for n in range(20)]
 
 
@@ -115,6 +115,9 @@ class Run:
             within = [seq for seq in taken if start <= seq < end]
             assert index.next_matching(each, start, end) == min(within, default=None)
             assert index.count_matching(each, start, end) == len(within)
+            run = index.run(start, end, self.rng.randint(1, 30), lambda s, f=each: naive(f, s))  # type: ignore[misc]
+            assert run == within[: len(run)]
+            assert not within or index.run(within[0], end, 1, lambda _: True) == within[:1]
             before = [seq for seq in taken if seq < end]
             assert index.previous_matching(each, end) == max(before, default=None)
             ids = index.subjects.matching(each)
@@ -331,3 +334,17 @@ def test_expiry_and_marks_survive_and_go_with_their_message() -> None:
         assert 2 not in each.index.expires and 2 not in each.index.marks
         assert each.index.expires == {n + 1: -1 for n in range(60) if n % 2 and n != 1}
         assert each.index.marks == {n + 1: n % 3 for n in range(60) if n % 3 and n != 1}
+
+
+def test_a_filter_that_takes_all_counts_as_none() -> None:
+    store = MemoryStore()
+    for number in range(30):
+        store.append(b"orders.%d.paid" % (number % 7), b"", b"x", number)
+    index = store.index
+    assert index.subjects.all_match(b"orders.>") and index.count_matching(b"orders.>", 5, 20) == 15
+    for other in (b"orders.*.paid", b"orders", b"order.>", b"orders.1.>"):
+        assert not index.subjects.all_match(other)
+    assert index.count_matching(b"orders.1.>", 5, 20) == 2
+    store.append(b"another", b"", b"x", 31)
+    assert not index.subjects.all_match(b"orders.>")
+    assert index.count_matching(b"orders.>", 0, 99) == 30
