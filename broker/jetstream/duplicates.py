@@ -3,7 +3,7 @@
 Limit    the stream's ``duplicate_window``; ids older than that are forgotten
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 
 class Duplicates:
@@ -41,12 +41,10 @@ class Duplicates:
         self.forget(time_ns)
 
     def forget(self, now_ns: int) -> None:
-        for msg_id in list(self._old(now_ns)):
-            del self._entries[msg_id]
-
-    def _old(self, now_ns: int) -> Iterator[bytes]:
         """They stand in the order of their times."""
-        for msg_id, (_seq, time_ns) in self._entries.items():
-            if now_ns - time_ns < self.window_ns:
+        entries = self._entries
+        while entries:
+            msg_id = next(iter(entries))
+            if now_ns - entries[msg_id][1] < self.window_ns:
                 return
-            yield msg_id
+            del entries[msg_id]

@@ -1,4 +1,5 @@
-"""What a publish costs that asks nothing special: no header, and a stream whose configuration needs no look at it.
+"""What a publish costs that asks nothing special: no field of the server's own but its id, and a stream whose
+configuration needs no look at it.
 
 Compiled twin: ``broker/speedups/plain_publish.pxi``
 """
@@ -10,6 +11,7 @@ from broker.core.message import Message
 from broker.jetstream import trim
 
 if TYPE_CHECKING:
+    from broker.jetstream.duplicates import Duplicates
     from broker.jetstream.environment import Timer
     from broker.jetstream.feature import Feature
     from broker.jetstream.republish import Republish
@@ -18,6 +20,24 @@ if TYPE_CHECKING:
 
 #: Replies of fast batches end so.
 FAST_BATCH: Final = b".$FI"
+#: Bytes of a message's header block.
+HEADER_MAX: Final = 65_535
+_OWN: Final = b"\r\nNats-"
+_ID: Final = b"\r\nNats-Msg-Id:"
+
+
+def message_id(header: bytes) -> bytes | None:
+    """What ``Nats-Msg-Id`` says, empty where no field is the server's own; None where more is to be looked at."""
+    at = header.find(_OWN)
+    if at < 0:
+        return b""
+    if not header.startswith(_ID, at) or header.find(_OWN, at + 2) >= 0:
+        return None
+    start = at + len(_ID)
+    end = header.find(b"\r\n", start)
+    if end < 0 or not header.startswith(b"NATS/1.0"):
+        return None
+    return header[start:end].strip(b" \t") or None
 
 
 class StreamFields:
@@ -40,6 +60,7 @@ class StreamFields:
         self.age_timer: Timer | None = None
         #: Features that want to know of each message that goes.
         self.told_of_removals: list[Feature] = []
+        self.duplicates: Duplicates
 
 
 class PlainIntake:
@@ -65,14 +86,17 @@ class PlainIntake:
 
     def receive(self, message: Message) -> None:
         """A publish that the stream's subjects take."""
-        stream, reply = self._stream, message.reply
-        if not self.plain or message.header or message.via or reply.endswith(FAST_BATCH):
+        stream, reply, header = self._stream, message.reply, message.header
+        msg_id = message_id(header) if header else b""
+        if not self.plain or msg_id is None or message.via or reply.endswith(FAST_BATCH):
             self.receive_any(message)
             return
-        store, subject, size = stream.store, message.subject, len(message.payload)
-        index = store.index
+        store, subject, size = stream.store, message.subject, len(header) + len(message.payload)
+        index, now_ns = store.index, self._engine.now_ns()
         if (
             size > self._message_max
+            or len(header) > HEADER_MAX
+            or (msg_id and stream.duplicates.find(msg_id, now_ns))
             or store.error
             or stream.republish is not None
             or (self._aging and stream.age_timer is None)
@@ -82,12 +106,13 @@ class PlainIntake:
         ):
             self.receive_any(message)
             return
-        time_ns = max(self._engine.now_ns(), index.last_time_ns)
-        seq = store.append(subject, b"", message.payload, time_ns)
+        seq = store.append(subject, header, message.payload, max(now_ns, index.last_time_ns))
         if self.limited:
             trim.enforce(stream, subject)
         stream.buffered_bytes += size
-        stream.last_msg_id = b""
+        stream.last_msg_id = msg_id
+        if msg_id:
+            stream.duplicates.add(msg_id, seq, index.last_time_ns)
         if not stream.touched:
             stream.touch()
         if reply:
@@ -105,3 +130,4 @@ class PlainIntake:
 
 if builds.speedups is not None and not TYPE_CHECKING:
     StreamFields, PlainIntake = builds.speedups.StreamFields, builds.speedups.PlainIntake
+    message_id = builds.speedups.message_id

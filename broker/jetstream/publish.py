@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from broker.core.message import Message
 from broker.jetstream import counters, errors, json_form, schedules, ttl
 from broker.jetstream.errors import ApiError
-from broker.jetstream.plain_publish import FAST_BATCH, PlainIntake
+from broker.jetstream.plain_publish import FAST_BATCH, HEADER_MAX, PlainIntake
 from broker.protocol.transform import Transform
 from broker.storage.store import StoreFailed
 
@@ -25,8 +25,6 @@ _TOO_MANY: Final = b"NATS/1.0 429 Too Many Requests\r\n\r\n"
 ID: Final = b"Nats-Batch-Id"
 SEQUENCE: Final = b"Nats-Batch-Sequence"
 COMMIT: Final = b"Nats-Batch-Commit"
-#: Bytes of a message's header block.
-HEADER_MAX: Final = 65_535
 
 
 class Draft:

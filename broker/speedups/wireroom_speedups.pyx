@@ -38,6 +38,9 @@ from libc.stdio cimport snprintf
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
+cdef extern from "string.h":
+    void *memmem(const void *, size_t, const void *, size_t)
+
 cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object, int *) except? -1
     object PyType_GenericAlloc(PyTypeObject *, Py_ssize_t)

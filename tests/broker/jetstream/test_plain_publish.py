@@ -2,13 +2,18 @@
 different ways."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from broker.core.account import JetStreamTerms
 from broker.jetstream.answers import Answers
 from broker.jetstream.engine import JetStreamOptions
+from broker.jetstream.plain_publish import message_id
+from broker.jetstream.publish import fields_of
 from tests.broker.jetstream.world import World
 from tests.support.wire import CONNECT, MemoryWire, Wired
 
@@ -26,6 +31,17 @@ CONFIGS: list[dict[str, Any]] = [
     {"subject_transform": {"src": "s.*", "dest": "t.{{wildcard(1)}}"}},
     {"retention": "interest"},
     {"retention": "workqueue"},
+]
+#: Fields that publishes have, some of which the short way knows.
+FIELDS: list[Callable[[random.Random], dict[str, str]]] = [
+    lambda rng: {"Nats-Msg-Id": str(rng.randrange(40))},
+    lambda rng: {"Trace": "1", "Nats-Msg-Id": f" {rng.randrange(40)}\t", "Other": "nats"},
+    lambda rng: {"Trace": "x" * rng.choice((1, 50))},
+    lambda rng: {"Nats-Msg-Id": " "},
+    lambda rng: {"Nats-Msg-Id": "7", "Nats-Expected-Last-Msg-Id": "6"},
+    lambda rng: {"Nats-Expected-Stream": rng.choice("ST")},
+    lambda rng: {"Nats-Msg-Id-Of-Mine": "7"},
+    lambda rng: {"Nats-Expected-Last-Msg-Id": str(rng.randrange(40))},
 ]
 
 
@@ -45,13 +61,14 @@ def history(config: dict[str, Any], *, short: bool) -> list[Any]:
     for _ in range(120):
         replies = []
         for _ in range(rng.choice((1, 1, 3, 40))):
-            fields = {"Nats-Msg-Id": str(rng.randrange(9))} if rng.random() < 0.1 else None
+            fields = rng.choice(FIELDS)(rng) if rng.random() < 0.5 else None
             payload = rng.randbytes(rng.choice((0, 5, 60)))
             replies.append(world.send(f"s.{rng.randrange(6)}", payload, fields))
             if rng.random() < 0.1:
                 world.account.publish(b"s.1", b"unanswered")
         world.advance(rng.choice((0.0, 0.5, 20.0)))
-        seen.append([world.answer(reply) for reply in replies])
+        answers = [world.answers.get(reply) for reply in replies]
+        seen.append([each and (each.header, each.payload) for each in answers])
         if rng.random() < 0.05:
             world.api("STREAM.PURGE.S")
     seen += [world.state("S"), world.messages("S")]
@@ -64,6 +81,30 @@ def history(config: dict[str, Any], *, short: bool) -> list[Any]:
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_the_short_way_leads_where_the_long_one_does(config: dict[str, Any]) -> None:
     assert history(config, short=True) == history(config, short=False)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["Nats-Msg-Id", "nats-msg-id", "Nats-Msg-Id ", "Nats-TTL", "Nats-", "A", "Nats-Msg-Ids"]),
+            st.sampled_from(["", " ", ":", "1", " 1 ", "\t2 3\t", "Nats-Msg-Id: 4", "\r", "\n"]),
+        ),
+        max_size=3,
+    ),
+    st.sampled_from(["NATS/1.0", "NATS/1.0 404 Not Found", "Nats-Msg-Id: 9", "", "N"]),
+    st.integers(0, 6),
+)  # fmt: skip
+def test_the_id_is_the_one_that_the_long_way_finds(
+    fields: list[tuple[str, str]], status: str, cut: int
+) -> None:
+    lines = [status, *(f"{name}:{value}" for name, value in fields), "", ""]
+    header = "\r\n".join(lines).encode()
+    header = header[: len(header) - cut]
+    found, known = message_id(header), fields_of(header)
+    if found is not None:
+        assert known == ({b"Nats-Msg-Id": found} if found else {})
+    elif len(fields) == 1 and status.startswith("NATS") and not cut:
+        assert known.keys() != {b"Nats-Msg-Id"}
 
 
 def test_nothing_is_answered_before_it_is_on_disk() -> None:
