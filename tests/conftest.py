@@ -32,6 +32,9 @@ async def _flush(client: Client, timeout: int = 10) -> None:
 
 
 Client.flush = _flush
+#: nats-py gives an answer half a second, which a busy machine may need.
+assert Client.request.__defaults__ is not None
+Client.request.__defaults__ = tuple(5 if d == 0.5 else d for d in Client.request.__defaults__)
 
 #: Most tests wait more than they compute; more processes than this only delay one another.
 WORKERS_MAX = 4
