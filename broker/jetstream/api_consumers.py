@@ -101,12 +101,10 @@ def _for_sourcing(stream: Stream, config: ConsumerConfig) -> str:
         return config.name
     config.direct = False
     config.durable_name = config.name
-    config.ack_policy, config.max_ack_pending, config.max_deliver = "all", -1, 0
+    config.ack_policy, config.ack_wait, config.max_deliver = "flow_control", 0, 0
     config.inactive_threshold = 0
     known = stream.consumers.get(config.name)
-    if known is None:
-        config.deliver_policy, config.opt_start_seq, config.opt_start_time = "all", 0, None
-    else:
+    if known is not None:
         before = known.config
         config.deliver_policy = before.deliver_policy
         config.opt_start_seq, config.opt_start_time = before.opt_start_seq, before.opt_start_time
@@ -158,6 +156,8 @@ def _update(
         rules.check_consumer_update(before, config, lambda subject: interest(subject.encode()))
     _stamp_threshold(config)
     consumer.change(config)
+    if config.sourcing:
+        consumer.reset(consumer.ledger.floor()[1] + 1)
     changed = info(consumer)
 
     def done(error: OSError | None) -> None:
@@ -324,8 +324,13 @@ def reset(consumer: Consumer, message: Message) -> None:
         return
     consumer.reset(seq)
     fields |= info(consumer) | {"reset_seq": seq}
+    header = b""
+    if headers.get(message.header, _IDENTITY) is not None:
+        header = headers.build({_IDENTITY: consumer.stream.identity.encode()})
     consumer.when_flushed(
-        lambda: consumer.stream.account.publish(message.reply, json_form.dumps(fields))
+        lambda: consumer.stream.account.publish(
+            message.reply, json_form.dumps(fields), header=header
+        )
     )
 
 

@@ -91,7 +91,7 @@ class Consumer:
         account, name = self.stream.account, f"{self.stream.name}.{self.name}"
         self._subs = account.subscribe_api(f"CONSUMER.MSG.NEXT.{name}".encode(), self._requested)
         self._subs += account.subscribe_api(f"CONSUMER.RESET.{name}".encode(), self._reset)
-        if self.config.ack_policy != "none":
+        if self.config.ack_policy not in ("none", "flow_control"):
             subject = f"$JS.ACK.{name}.*.*.*.*.*".encode()
             self._subs.append(account.subscribe(subject, acks.AckIntake(self).receive))
         now_ns = self.engine.now_ns()
@@ -149,6 +149,14 @@ class Consumer:
         from broker.jetstream import api_consumers
 
         api_consumers.reset(self, message)
+
+    def acknowledge(self, seq: int, consumer_seq: int) -> None:
+        """An answer to flow control says that everything up to here has arrived."""
+        settled = self.ledger.ack(seq, consumer_seq)
+        if settled:
+            self.acked_ns = self.engine.now_ns()
+            self.settled(settled)
+            self.flush_later()
 
     def reset(self, seq: int) -> None:
         """Deliver anew from ``seq`` on; nothing is pending."""
@@ -405,7 +413,7 @@ class Consumer:
 
 
 def terms_of(config: ConsumerConfig) -> Terms:
-    policies: dict[str, AckPolicy] = {"none": "none", "all": "all"}
+    policies: dict[str, AckPolicy] = {"none": "none", "all": "all", "flow_control": "all"}
     return Terms(
         policies.get(config.ack_policy, "explicit"),
         config.ack_wait,

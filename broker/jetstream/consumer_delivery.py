@@ -175,7 +175,9 @@ class Delivery:
         consumer.delivered_ns = now_ns
         if consumer.ledger.record.state.pending:
             terms = consumer.ledger.terms
-            consumer.expect_silence(now_ns + min((*terms.backoff_ns, terms.ack_wait_ns)))
+            wait_ns = min((*terms.backoff_ns, terms.ack_wait_ns))
+            if wait_ns:
+                consumer.expect_silence(now_ns + wait_ns)
 
     def _must_wait(self, message: Message, size: int, now_ns: int) -> bool:
         """Whether pace or rate hold the message back; ``_not_before_ns`` then says until when."""

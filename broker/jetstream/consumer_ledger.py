@@ -22,7 +22,10 @@ AckPolicy = Literal["none", "all", "explicit"]
 
 @dataclass(slots=True)
 class Terms:
-    """What of a consumer's configuration decides about sequences. 0 = no limit; nanoseconds."""
+    """What of a consumer's configuration decides about sequences. 0 = no limit; nanoseconds.
+
+    Acknowledgements by flow control are those of ``all``, without an end of waiting for them.
+    """
 
     ack_policy: AckPolicy = "explicit"
     ack_wait_ns: int = 30_000_000_000
@@ -224,6 +227,8 @@ class Ledger:
 
     def expire(self, now_ns: int) -> int:
         """Queue what waited too long; when the next wait ends, 0 without one."""
+        if not self.terms.waits_ns[0]:
+            return 0
         expired, due_ns = self.record.state.pending.expired(
             now_ns, self.terms.waits_ns, self._queued
         )

@@ -2,7 +2,9 @@
 
 Flow control: once half a window of bytes is out, the client is asked for a word; until it answers, a whole window may
 go out, and the window doubles with each answer. Idle heartbeats name the last sequences and, when stalled, where to
-answer.
+answer. Under the ack policy ``flow_control`` an answer also acknowledges all up to what it names, so one is asked for
+when as much waits as may, and with each heartbeat as long as anything does.
+Wire     NATS/1.0\r\nNats-Last-Consumer: <consumer seq>\r\nNats-Last-Stream: <stream seq>\r\n\r\n, to where it was asked
 Source   nats-server ``consumer.go`` (needFlowControl, processFlowControl, sendIdleHeartbeat)
 """
 
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 from broker.core.message import Message
 from broker.core.subscription import InternalSubscription
 from broker.jetstream.consumer_requests import status
+from broker.protocol import headers
 
 if TYPE_CHECKING:
     from broker.jetstream.consumer import Consumer
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 #: The window at its widest, and how much narrower it begins.
 WINDOW_MAX_BYTES = 32 * 1024 * 1024
 _WINDOW_BEGIN = 16
+#: How far a consumer has come: in heartbeats, and in answers to flow control.
+LAST_CONSUMER, LAST_STREAM = b"Nats-Last-Consumer", b"Nats-Last-Stream"
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -32,6 +37,7 @@ class Push:
         self.reply = config.deliver_subject.encode()
         self.active = False
         self._window = WINDOW_MAX_BYTES // _WINDOW_BEGIN if config.flow_control else 0
+        self._acks = config.ack_policy == "flow_control"
         #: Bytes that are out and not answered for; where the answer is awaited, and how many bytes it is about.
         self._out_bytes = self._asked_bytes = 0
         self._asked = b""
@@ -101,10 +107,14 @@ class Push:
         if not self._window:
             return
         self._out_bytes += size
-        if not self._asked and self._out_bytes > self._window // 2:
+        if not self._asked and (self._out_bytes > self._window // 2 or self._is_full()):
             self._ask()
         elif self._asked and self._out_bytes - self._asked_bytes >= self._window:
             self._asked_bytes += size
+
+    def _is_full(self) -> bool:
+        """Nothing more goes out before an answer acknowledges something."""
+        return self._acks and self._consumer.ledger.stalled
 
     def _ask(self) -> None:
         consumer = self._consumer
@@ -119,6 +129,9 @@ class Push:
         self._window = min(2 * self._window, WINDOW_MAX_BYTES)
         self._out_bytes = max(0, self._out_bytes - self._asked_bytes)
         self._asked, self._asked_bytes = b"", 0
+        if self._acks and message.header:
+            header = message.header
+            self._consumer.acknowledge(_number(header, LAST_STREAM), _number(header, LAST_CONSUMER))
         self._consumer.wake()
 
     # Time ---------------------------------------------------------------------------------------
@@ -134,6 +147,8 @@ class Push:
             if self.active:
                 stalled = b"Nats-Consumer-Stalled: %b\r\n" % self._asked if self._asked else b""
                 self._consumer.heartbeat(self.reply, stalled)
+                if self._acks and not self._asked and self._consumer.ledger.record.state.pending:
+                    self._ask()
             self._heartbeat_due_ns = now_ns + heartbeat_ns
         return self._heartbeat_due_ns
 
@@ -149,3 +164,9 @@ class Push:
         account = self._consumer.stream.account
         account.core.sublist.unwatch(self.reply, self._consumer.wake)
         account.unsubscribe(self._subs)
+
+
+def _number(header: bytes, name: bytes) -> int:
+    """The value of a field; 0 where there is none, or no number."""
+    value = headers.get(header, name)
+    return int(value) if value and value.isdigit() else 0

@@ -29,6 +29,8 @@ MAX_WAITING = 512
 MAX_ACK_PENDING = 1000
 PRIORITY_TIMEOUT = 120 * times.SECOND
 HEARTBEAT_MIN = 100 * times.MILLISECOND
+#: Of the consumers of mirrors and sources, and of all that are acknowledged by flow control.
+SOURCE_HEARTBEAT = times.SECOND
 _GROUP_NAME = re.compile(r"[a-zA-Z0-9/_=-]{1,16}")
 _NAME_RULE = "can not contain '.', '*', '>', '\\', '/'"
 
@@ -92,6 +94,8 @@ def with_defaults(
         config.max_batch = limits.max_request_batch
     if config.priority_policy == "pinned_client" and config.priority_timeout == 0:
         config.priority_timeout = PRIORITY_TIMEOUT
+    if config.ack_policy == "flow_control" and not pedantic:
+        config.flow_control, config.idle_heartbeat = True, SOURCE_HEARTBEAT
     return config
 
 
@@ -186,10 +190,25 @@ def _check_acks(config: ConsumerConfig) -> None:
     if config.ack_wait < 0:
         raise errors.CONSUMER_ACK_WAIT_NEGATIVE()
     if config.ack_policy == "flow_control":
-        # nats-server has it; said here, rather than accepted without effect.
-        raise refused("flow control ack policy is not supported by this server")
+        _check_acks_by_flow_control(config)
     if config.max_deliver != -1 and len(config.backoff) > config.max_deliver:
         raise errors.CONSUMER_MAX_DELIVER_BACKOFF()
+
+
+def _check_acks_by_flow_control(config: ConsumerConfig) -> None:
+    if config.is_pull:
+        raise errors.CONSUMER_ACK_FC_REQUIRES_PUSH()
+    if not config.flow_control:
+        raise errors.CONSUMER_ACK_FC_REQUIRES_FC()
+    if config.idle_heartbeat != SOURCE_HEARTBEAT:
+        raise refused("flow control ack policy heartbeat needs to be 1s")
+    for given, kind in (
+        (config.max_ack_pending <= 0, errors.CONSUMER_ACK_FC_REQUIRES_MAX_ACK_PENDING),
+        (config.ack_wait != 0 or config.backoff, errors.CONSUMER_ACK_FC_REQUIRES_NO_ACK_WAIT),
+        (config.max_deliver > 0, errors.CONSUMER_ACK_FC_REQUIRES_NO_MAX_DELIVER),
+    ):
+        if given:
+            raise kind()
 
 
 def _check_push(config: ConsumerConfig, stream: StreamConfig) -> None:
@@ -367,7 +386,7 @@ def check_work_queue(
     """What a new consumer of a work-queue stream must be, ``others`` being the stream's consumers by name."""
     if config.direct or config.sourcing:
         return
-    if config.ack_policy != "explicit":
+    if config.ack_policy not in ("explicit", "flow_control"):
         raise errors.CONSUMER_WQ_REQUIRES_EXPLICIT_ACK()
     if config.deliver_policy != "all":
         raise errors.CONSUMER_WQ_CONSUMER_NOT_DELIVER_ALL()

@@ -491,3 +491,6 @@ STREAM_RECONFIGURE_IN_PROGRESS: Final = ErrorKind(
 MESSAGE_SOURCE_HDR_NOT_ALLOWED: Final = ErrorKind(
     400, 10227, "message stream source header is not allowed"
 )
+SOURCE_CONSUMER_FLOW_CONTROL_STALLED: Final = ErrorKind(
+    500, 10228, "stream source consumer stalled on flow control"
+)

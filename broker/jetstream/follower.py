@@ -2,11 +2,13 @@
 
     create    a push consumer of the origin that delivers to a subject of our own, with flow control and heartbeats
     messages  come with ``$JS.ACK…``; a gap in its consumer's sequence, silence or a refusal make it begin anew
-    ack       where the origin keeps messages for its consumers (interest, work queue), its consumer is durable: what
-              came is acknowledged once our copy is on disk, and a new beginning is a RESET to what wasn't
+    ack       where the origin keeps messages for its consumers (interest, work queue), its consumer is durable and
+              acknowledged by flow control: a new beginning is where our copies on disk end
+    durable   instead of one that is made, a consumer of the origin that is there already and delivers to a subject
+              that is agreed on; it is only RESET, and left alone in the end
 
-Flow control is answered when everything that came is on disk, so the origin's pace is ours.
-Source   nats-server ``stream.go`` (setupMirrorConsumer, trySetupSourceConsumer)
+Flow control is answered when everything that came is on disk, with the sequences of that; so the origin's pace is ours.
+Source   ADR-60; nats-server ``stream.go`` (setupMirrorConsumer, trySetupSourceConsumer, handleFlowControl)
 """
 
 import json
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from broker.core.message import Message
 from broker.core.subscription import InternalSubscription
 from broker.jetstream import errors, json_form, times
+from broker.jetstream.consumer_push import LAST_CONSUMER, LAST_STREAM
 from broker.jetstream.environment import Timer
 from broker.jetstream.stream_config import StreamSource
 from broker.protocol import headers
@@ -35,6 +38,8 @@ _LOOK_S: Final = 2.5
 _ANSWER_S: Final = 5.0
 _RETRY_FIRST_S: Final = 0.5
 _RETRY_MAX_S: Final = 10.0
+#: So many heartbeats that name the same unanswered request are a failure.
+_STALLED_TIMES: Final = 3
 IDENTITY: Final = b"Nats-Stream-Identity"
 _OTHER_STREAM: Final = errors.CONSUMER_STREAM_IDENTITY_MISMATCH.err_code
 #: Not taken over from the origin: they were judged there.
@@ -85,7 +90,10 @@ class Follower:
         self._subs: list[InternalSubscription] = []
         self._timer: Timer | None = None
         self._retry_s = _RETRY_FIRST_S
-        self._ack_reply = b""
+        #: The last message of the origin that this consumer has brought.
+        self._received_seq = 0
+        #: Where the origin waits for an answer to flow control, and how often it has said so.
+        self._stalled_at, self._stalled_times = b"", 0
         self.stopped = False
 
     # Beginning --------------------------------------------------------------------------------------
@@ -95,7 +103,12 @@ class Follower:
         self._drop()
         if self.stopped or self._stream.closed:
             return
-        self._consumer_seq = 0
+        self._consumer_seq = self._received_seq = 0
+        durable = self.source.consumer
+        if durable is not None:
+            self._deliver = durable.deliver_subject
+            self._ask(f"CONSUMER.RESET.{self.source.name}.{durable.name}", {}, self._created)
+            return
         self._deliver = self._deliver_subject()
         self._ask(f"CONSUMER.CREATE.{self._subject_rest()}", self._request(), self._created)
 
@@ -160,13 +173,30 @@ class Follower:
 
         sub = account.subscribe(inbox, receive)
         self._subs.append(sub)
-        self._timer = self._stream.engine.after(_ANSWER_S, self.retry)
+        self._timer = self._stream.engine.after(_ANSWER_S, self._unanswered)
         api = self.source.external.api if self.source.external else ""
         subject = f"{api or '$JS.API'}.{operation}".replace("..", ".").encode()
         payload = json_form.dumps(body) if body else b""
-        header = headers.build({IDENTITY: self.identity.encode()}) if self.identity else b""
+        header = headers.build({IDENTITY: self.identity.encode()})
         if not account.publish(subject, payload, inbox, header) and sub in self._subs:
+            self._unreachable()
+
+    def _unreachable(self) -> None:
+        if self.source.consumer is None:
             self._fail(errors.CLUSTER_NOT_AVAIL().to_json())
+        else:
+            self._unanswered()
+
+    def _unanswered(self) -> None:
+        """A durable consumer may be made later: what it delivers then says so."""
+        self.retry()
+        if self.source.consumer is not None and not self.stopped:
+            subject = self._deliver.encode()
+            self._subs.append(self._stream.account.subscribe(subject, self._heard))
+
+    def _heard(self, message: Message) -> None:
+        self._retry_s = _RETRY_FIRST_S
+        self.start()
 
     def _read(self, message: Message, answered: Callable[[dict[str, Any]], None]) -> None:
         try:
@@ -178,7 +208,7 @@ class Follower:
             return
         error = answer.get("error")
         if not isinstance(error, dict):
-            self.identity = (headers.get(message.header, IDENTITY) or b"").decode() or self.identity
+            self._identify((headers.get(message.header, IDENTITY) or b"").decode())
             answered(answer)
         elif error.get("err_code") == _OTHER_STREAM:
             self.identity = ""
@@ -187,15 +217,22 @@ class Follower:
         else:
             self._fail(error)
 
+    def _identify(self, identity: str) -> None:
+        """A consumer that is only reset says of which stream it is, whichever that is."""
+        if identity and self.identity and identity != self.identity:
+            self._forget()
+        self.identity = identity or self.identity
+
     def _created(self, answer: dict[str, Any]) -> None:
         config = answer.get("config") or {}
         self._created_name = str(answer.get("name", ""))
-        self._acks = config.get("ack_policy", "none") != "none"
-        if self._acks:
-            rest = f"{self.source.name}.{self._created_name}"
-            self._ask(f"CONSUMER.RESET.{rest}", {}, self._listen)
-        else:
+        self._acks = config.get("ack_policy") == "flow_control"
+        if self.source.consumer is None or self._acks:
             self._listen(answer)
+        elif self._letter == "M":
+            self._fail(errors.MIRROR_CONSUMER_REQUIRES_ACK_FC().to_json())
+        else:
+            self._fail(errors.SOURCE_CONSUMER_REQUIRES_ACK_FC().to_json())
 
     def _listen(self, answer: dict[str, Any]) -> None:
         self.error = None
@@ -222,7 +259,8 @@ class Follower:
         if consumer_seq != self._consumer_seq + 1 or (deliveries > 1 and not self._acks):
             self.retry()
             return
-        self._consumer_seq = consumer_seq
+        self._consumer_seq, self._received_seq = consumer_seq, seq
+        self._flows()
         header = headers.without_prefixes(message.header, _PREFIXES_LEFT) if message.header else b""
         if seq > self._last_seq():
             self.lag = max(pending - 1, 0)
@@ -230,36 +268,42 @@ class Follower:
                 self.retry()
                 return
         self._retry_s = _RETRY_FIRST_S
-        if self._acks:
-            self._acknowledge(reply)
-
-    def _acknowledge(self, reply: bytes) -> None:
-        """Once what came so far is on disk; the consumer takes one word for all before it."""
-        if not self._ack_reply:
-            self._stream.when_settled(self._settled)
-        self._ack_reply = reply
-
-    def _settled(self, error: str) -> None:
-        reply, self._ack_reply = self._ack_reply, b""
-        if not error and reply:
-            self._stream.account.publish(reply, b"")
 
     def _control(self, message: Message) -> None:
         if message.reply:
-            self._answer_when_settled(message.reply)
+            self._answer_when_settled(message.reply, self._progress())
             return
-        last = headers.get(message.header, b"Nats-Last-Consumer")
+        last = headers.get(message.header, LAST_CONSUMER)
         if last is not None and last.isdigit() and int(last) > self._consumer_seq:
             self.retry()
             return
         stalled = headers.get(message.header, b"Nats-Consumer-Stalled")
         if stalled:
-            self._answer_when_settled(stalled)
+            self._stalls(stalled)
+        else:
+            self._flows()
 
-    def _answer_when_settled(self, reply: bytes) -> None:
+    def _progress(self) -> bytes:
+        last = {LAST_CONSUMER: b"%d" % self._consumer_seq, LAST_STREAM: b"%d" % self._received_seq}
+        return headers.build(last)
+
+    def _stalls(self, reply: bytes) -> None:
+        """The origin waits at ``reply``. When it keeps saying so, answers don't reach it."""
+        if reply != self._stalled_at:
+            self._stalled_at, self._stalled_times = reply, 0
+        self._stalled_times += 1
+        if self._stalled_times == _STALLED_TIMES:
+            self.error = errors.SOURCE_CONSUMER_FLOW_CONTROL_STALLED().to_json()
+        self._answer_when_settled(reply, b"")
+
+    def _flows(self) -> None:
+        if self._stalled_at:
+            self._stalled_at, self._stalled_times, self.error = b"", 0, None
+
+    def _answer_when_settled(self, reply: bytes, header: bytes) -> None:
         def answer(error: str) -> None:
             if not error and not self.stopped:
-                self._stream.account.publish(reply, b"")
+                self._stream.account.publish(reply, b"", header=header)
 
         self._stream.when_settled(answer)
 
@@ -300,7 +344,7 @@ class Follower:
     def stop(self, *, forget: bool = False) -> None:
         """``forget``: for good, so the origin's consumer goes too."""
         self.stopped = True
-        if forget and self._created_name:
+        if forget and self._created_name and self.source.consumer is None:
             api = (self.source.external.api if self.source.external else "") or "$JS.API"
             subject = f"{api}.CONSUMER.DELETE.{self.source.name}.{self._created_name}"
             self._stream.account.publish(subject.replace("..", ".").encode(), b"", b"$JS.R.nobody")

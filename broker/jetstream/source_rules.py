@@ -27,8 +27,10 @@ def check_sources(config: StreamConfig, pedantic: bool, find: FindStream) -> Non
     if config.sources and config.allow_msg_schedules:
         raise errors.SOURCE_WITH_MSG_SCHEDULES()
     seen: set[tuple[str, ...]] = set()
+    consumers: set[tuple[str, ...]] = set()
     for source in config.sources:
         _check_source(source, seen)
+        _check_consumer(source, consumers)
         origin = None if source.external else find(source.name)
         if origin is not None and _too_small(config, origin):
             raise errors.SOURCE_MAX_MESSAGE_SIZE_TOO_BIG()
@@ -103,8 +105,19 @@ def _check_source(source: StreamSource | None, seen: set[tuple[str, ...]]) -> No
         others = source.subject_transforms[:at] + source.subject_transforms[at + 1 :]
         if any(subjects.is_subset(transform.src, other.src) for other in others):
             raise errors.SOURCE_OVERLAPPING_SUBJECT_FILTERS()
+
+
+def _check_consumer(source: StreamSource, seen: set[tuple[str, ...]]) -> None:
+    """Two sources can't share the durable consumer that they are fed by."""
+    if source.consumer is None:
+        return
     if _bad_consumer(source):
         raise errors.SOURCE_DURABLE_CONSUMER_CFG_INVALID()
+    api = source.external.api if source.external else ""
+    identity = (source.name, api, source.consumer.name)
+    if identity in seen:
+        raise errors.SOURCE_DURABLE_CONSUMER_DUPLICATE_DETECTED()
+    seen.add(identity)
 
 
 def _check_transform(

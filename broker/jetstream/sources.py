@@ -36,6 +36,8 @@ def index_name(source: StreamSource) -> str:
     name = source.name
     if source.external is not None:
         name += f":{short_hash(source.external.api)}"
+    if source.consumer is not None:
+        name += f":C={short_hash(source.consumer.name)}"
     cuts, places = source.filter_subject or ">", ">"
     if source.subject_transforms:
         cuts = "\f".join(each.src or ">" for each in source.subject_transforms)

@@ -60,7 +60,6 @@ def checked_config(
     _fill_markers(config, pedantic)
     _fill_schedules(config, pedantic)
     _check_persistence(config)
-    _check_unsupported(config)
     check_sources(config, pedantic, find)
     _check_subjects(config)
     _check_bytes(config, limits)
@@ -267,15 +266,6 @@ def _check_persistence(config: StreamConfig) -> None:
         raise refused("async persist mode is not supported on replicated streams")
     if config.allow_atomic:
         raise refused("async persist mode is not supported with atomic batch publish")
-
-
-def _check_unsupported(config: StreamConfig) -> None:
-    """What nats-server has and this server hasn't: said, rather than accepted without effect."""
-    sources = [config.mirror, *config.sources]
-    if any(source is not None and source.consumer is not None for source in sources):
-        raise refused(
-            "mirroring and sourcing through a durable consumer are not supported by this server"
-        )
 
 
 def _check_subjects(config: StreamConfig) -> None:

@@ -33,6 +33,7 @@ VOLATILE = {
     "_nats.ver",
     "active",
     "client",
+    "last_active",
 }
 VOLATILE_HEADERS = {"Nats-Time-Stamp"}
 WAIT_S = 5.0
@@ -109,6 +110,28 @@ class Party:
     async def consumers(self, stream: str, count: int) -> None:
         """Wait until the stream has so many consumers."""
         await self._until(stream, lambda state: state["consumer_count"] == count)
+
+    async def acknowledged(self, stream: str, consumer: str, seq: int) -> None:
+        """Wait until everything of the consumer's up to ``seq`` is."""
+        subject = f"$JS.API.CONSUMER.INFO.{stream}.{consumer}"
+        async with asyncio.timeout(WAIT_LONG_S):
+            while True:
+                found = json.loads((await self.client.request(subject, b"")).data)
+                if found["ack_floor"]["stream_seq"] >= seq:
+                    return
+                await asyncio.sleep(0.05)
+
+    async def errors(self, stream: str, kind: str) -> None:
+        """Wait for what the stream's ``mirror`` or ``sources`` say that is wrong."""
+        async with asyncio.timeout(WAIT_LONG_S):
+            while True:
+                answer = await self.client.request(f"$JS.API.STREAM.INFO.{stream}", b"")
+                found = json.loads(answer.data).get(kind) or []
+                wrong = [each.get("error") for each in (found if kind == "sources" else [found])]
+                if any(wrong):
+                    self.transcript.append(wrong)
+                    return
+                await asyncio.sleep(0.05)
 
     async def _until(self, stream: str, reached: Callable[[dict[str, Any]], bool]) -> None:
         async with asyncio.timeout(WAIT_LONG_S):

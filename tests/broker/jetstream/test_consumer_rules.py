@@ -214,6 +214,8 @@ CASES: dict[str, tuple[dict[str, Any], list[Request]]] = {
             ("CREATE.S.A", {"ack_policy": "none"}),
             ("CREATE.S.A", {"ack_policy": "none", "deliver_subject": "to"}),
             ("CREATE.S.A", {"ack_policy": "all"}),
+            ("CREATE.S.F", {"ack_policy": "flow_control", "deliver_subject": "to", "filter_subject": "w.f"}),
+            ("CREATE.S.F", {"ack_policy": "explicit", "deliver_subject": "to", "filter_subject": "w.f"}),
             ("CREATE.S.A", {"ack_policy": "explicit", "deliver_policy": "new"}),
             ("CREATE.S.A", {"ack_policy": "explicit", "filter_subject": "w.a"}),
             ("CREATE.S.B", {"ack_policy": "explicit"}),
@@ -276,6 +278,24 @@ CREATES: list[Body] = [
     {"deliver_subject": "to", "ack_policy": "all"}, {"deliver_subject": "to", "idle_heartbeat": 4},
     {"deliver_subject": "to", "flow_control": True}, {"deliver_subject": "to", "max_batch": 4, "max_expires": 4},
     {"deliver_subject": "to", "flow_control": True, "idle_heartbeat": S}, {"deliver_group": "g"},
+    *(
+        {"ack_policy": "flow_control", "deliver_subject": "to"} | extra
+        for extra in (
+            {}, {"deliver_subject": ""}, {"idle_heartbeat": 2 * S}, {"max_ack_pending": -1}, {"max_ack_pending": 7},
+            {"ack_wait": 1}, {"ack_wait": 1, "max_deliver": 2}, {"backoff": [1, 2]}, {"max_deliver": 2},
+            {"max_deliver": -1}, {"deliver_group": "g"}, {"durable_name": "C"},
+        )
+    ),
+    *(
+        {
+            "stream_name": "S", "pedantic": True,
+            "config": {"ack_policy": "flow_control", "deliver_subject": "to", "max_deliver": -1} | extra,
+        }
+        for extra in (
+            {}, {"flow_control": True}, {"flow_control": True, "idle_heartbeat": S},
+            {"flow_control": True, "idle_heartbeat": 2 * S},
+        )
+    ),
     {"rate_limit_bps": 4}, {"idle_heartbeat": S}, {"flow_control": True}, {"max_expires": 4}, {"max_ack_pending": 4},
     {"direct": True}, {"direct": True, "deliver_subject": "to"}, {"sourcing": True},
     {"filter_subject": "a", "filter_subjects": ["b"]}, {"filter_subject": "a..b"}, {"filter_subjects": [""]},
@@ -337,18 +357,7 @@ async def test_our_rules_answer_as_nats_server_does(client: Client, case: str) -
 
 
 async def test_our_rules_judge_many_configurations_as_nats_server_does(client: Client) -> None:
+    """In memory: nats-server may still be clearing away the files of a stream that it said is gone."""
     for body in CREATES:
-        ours = await with_stream(client, {})
+        ours = await with_stream(client, {"storage": "memory"})
         await both(client, ours, ("CREATE.S.C", body))
-
-
-def test_the_flow_control_ack_policy_is_refused_by_name() -> None:
-    config = {
-        "ack_policy": "flow_control",
-        "deliver_subject": "to",
-        "flow_control": True,
-        "idle_heartbeat": S,
-    }
-    body = json.dumps({"stream_name": "S", "config": config}).encode()
-    said = OurRules({}).answer("CREATE.S.C", body)
-    assert "not supported by this server" in said["error"]["description"]

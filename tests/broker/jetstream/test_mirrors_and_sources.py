@@ -185,6 +185,95 @@ async def test_what_sourced_a_stream_holds_nothing_back_when_it_is_gone(same: Sa
     await same(steps)
 
 
+async def durable(party: Party, **config: Any) -> None:
+    """A consumer of ORIGIN that mirrors and sources may be fed by."""
+    config = {
+        "durable_name": "D", "name": "D", "deliver_subject": "feed", "ack_policy": "flow_control", **config
+    }  # fmt: skip
+    await party.api("CONSUMER.CREATE.ORIGIN.D", {"stream_name": "ORIGIN", "config": config})
+
+
+FEED = {"name": "ORIGIN", "consumer": {"name": "D", "deliver_subject": "feed"}}
+
+
+@pytest.mark.parametrize("retention", ["limits", "interest", "workqueue"])
+async def test_a_durable_consumer_feeds_a_source(same: Same, retention: str) -> None:
+    async def steps(party: Party) -> None:
+        await create(party, "ORIGIN", subjects=["o.>"], retention=retention)
+        await durable(party, filter_subject="o.1.>", max_ack_pending=2)
+        for at in range(1, 10):
+            await party.publish(
+                f"o.{at % 2}.x", b"%d" % at, **({"Own": f"h{at}"} if at % 3 else {})
+            )
+        cut = [{"src": "o.1.x", "dest": "one"}]
+        await create(party, "A", sources=[{**FEED, "subject_transforms": cut}])
+        await party.sequence("A", 5)
+        await party.acknowledged("ORIGIN", "D", 9)
+        await dump(party, "A")
+        await party.api("CONSUMER.INFO.ORIGIN.D")
+        await party.api("STREAM.DELETE.A")
+        await party.api("CONSUMER.NAMES.ORIGIN")
+
+    await same(steps)
+
+
+async def test_a_durable_consumer_feeds_a_mirror(same: Same) -> None:
+    async def steps(party: Party) -> None:
+        await origin(party)
+        await durable(party)
+        await create(party, "M", mirror=FEED)
+        await party.sequence("M", 6)
+        await dump(party, "M")
+        await party.acknowledged("ORIGIN", "D", 6)
+        await party.api("CONSUMER.INFO.ORIGIN.D")
+
+    await same(steps)
+
+
+@pytest.mark.parametrize("kind", ["mirror", "sources"])
+async def test_a_durable_consumer_that_feeds_others_is_acknowledged_by_flow_control(
+    same: Same, kind: str
+) -> None:
+    async def steps(party: Party) -> None:
+        await origin(party)
+        await durable(party, ack_policy="explicit")
+        await create(party, "A", **({"mirror": FEED} if kind == "mirror" else {"sources": [FEED]}))
+        await party.errors("A", kind)
+
+    await same(steps)
+
+
+async def test_a_durable_consumer_may_come_later_than_whom_it_feeds(same: Same) -> None:
+    async def steps(party: Party) -> None:
+        await origin(party)
+        await create(party, "A", sources=[FEED])
+        await durable(party)
+        await party.sequence("A", 5)
+        await dump(party, "A")
+
+    await same(steps)
+
+
+async def test_a_consumer_for_a_work_queues_source_is_acknowledged_by_flow_control(
+    same: Same,
+) -> None:
+    async def steps(party: Party) -> None:
+        await create(party, "QUEUE", subjects=["q.>"], retention="workqueue")
+        await party.publish("q.a")
+        await create(party, "A", sources=[{"name": "QUEUE"}])
+        await party.gone("QUEUE", 0)
+        answer = await party.client.request("$JS.API.CONSUMER.LIST.QUEUE", b"")
+        (found,) = json.loads(answer.data)["consumers"]
+        config = {k: v for k, v in found["config"].items() if k not in OWN_NAMES}
+        party.transcript.append((config, list(config), found["delivered"]["stream_seq"]))
+
+    await same(steps)
+
+
+#: Of a consumer that a source made itself.
+OWN_NAMES = {"durable_name", "name", "deliver_subject", "metadata"}
+
+
 async def test_sources_go_on_where_they_were_after_a_restart_and_after_a_purge(
     tmp_path: Path,
 ) -> None:
@@ -195,7 +284,9 @@ async def test_sources_go_on_where_they_were_after_a_restart_and_after_a_purge(
         await create(party, "M", mirror={"name": "ORIGIN"})
         await create(party, "A", sources=[{"name": "ORIGIN"}])
         await create(party, "B", sources=[{"name": "ORIGIN"}])
-        for name, last in (("M", 6), ("A", 5), ("B", 5)):
+        await durable(party)
+        await create(party, "C", sources=[FEED])
+        for name, last in (("M", 6), ("A", 5), ("B", 5), ("C", 5)):
             await party.sequence(name, last)
         await party.api("STREAM.PURGE.B")
         await client.close()
@@ -203,12 +294,13 @@ async def test_sources_go_on_where_they_were_after_a_restart_and_after_a_purge(
         server.start()
         party = Party(await nats.connect(server.url))
         await party.publish("o.after", b"after")
-        for name, last in (("M", 7), ("A", 6), ("B", 6)):
+        for name, last in (("M", 7), ("A", 6), ("B", 6), ("C", 6)):
             await party.sequence(name, last)
             answer = await party.api(f"STREAM.MSG.GET.{name}", {"seq": last})
             assert answer["message"]["subject"] == "o.after"
             state = (await party.api(f"STREAM.INFO.{name}"))["state"]
-            assert state["messages"] == {"M": 6, "A": 6, "B": 1}[name]
+            assert state["messages"] == {"M": 6, "A": 6, "B": 1, "C": 6}[name]
+        await party.acknowledged("ORIGIN", "D", 7)
         await party.client.close()
 
 
