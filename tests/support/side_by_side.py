@@ -123,10 +123,6 @@ class Side:
             except NoAnswer:
                 return
 
-    async def next(self, subject: str) -> Msg:
-        """A message that isn't noted down."""
-        return await self._subs[subject].next_msg(timeout=DEADLINE_S)
-
     def _saw(self, message: Msg) -> None:
         if message.reply.startswith("$JS.ACK."):
             self.messages.append(message)

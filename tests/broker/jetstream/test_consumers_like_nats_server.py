@@ -294,35 +294,6 @@ async def _heartbeats_and_flow_control(s: Side) -> None:
     await s.info("H")
 
 
-async def _flows(s: Side, subject: str, seq: int | str, consumer_seq: int | str) -> None:
-    """The next flow control request comes, and is answered; of heartbeats the number doesn't matter."""
-    while not (message := await s.next(subject)).reply.startswith("$JS.FC."):
-        if message.reply:
-            s.note("message", shape(message))
-    last = {"Nats-Last-Stream": str(seq), "Nats-Last-Consumer": str(consumer_seq)}
-    await s.client.publish(message.reply, headers=last if seq else None)
-    await s.client.flush()
-
-
-@scenario
-async def _acknowledgements_by_flow_control(s: Side) -> None:
-    await s.stream("AF", retention="interest")
-    await s.consumer("AF", deliver_subject="to.af", ack_policy="flow_control", max_ack_pending=3)
-    await s.publish(*["af.a"] * 5)
-    await s.listen("to.af")
-    await s.expect("to.af", 3, quiet=False)
-    await s.ack(0)
-    for seq, consumer_seq in ((0, 0), (1, 1), (3, "x"), ("x", 3), (1, 3), (3, 3)):
-        await _flows(s, "to.af", seq, consumer_seq)
-        await s.info("AF")
-    await _flows(s, "to.af", 5, 5)
-    await s.info("AF")
-    await s.api("STREAM.INFO.AF")
-    await s.publish("af.b")
-    await _flows(s, "to.af", 6, 6)
-    await s.info("AF")
-
-
 @scenario
 async def _pausing(s: Side) -> None:
     await s.listen("$JS.EVENT.*.CONSUMER.>")
