@@ -12,6 +12,8 @@ from broker.config.options import Config, PeerConfig, TlsConfig
 
 @dataclass(slots=True)
 class Loaded:
+    """A configuration that can be run, and what is to be said of it."""
+
     config: Config
     #: Lines for the log, each with its place in the file where it has one.
     warnings: list[str]

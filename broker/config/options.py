@@ -110,6 +110,8 @@ class MappingConfig:
 
 @dataclass(slots=True)
 class AccountLimitsConfig:
+    """Limits of one account; -1 = none."""
+
     max_connections: int = -1
     max_subscriptions: int = -1
     max_payload: int = -1
@@ -136,6 +138,8 @@ class AccountJetStreamConfig:
 
 @dataclass(slots=True)
 class AccountConfig:
+    """One account of ``accounts {}``."""
+
     name: str
     nkey: str = ""
     users: list[UserConfig] = field(default_factory=list)

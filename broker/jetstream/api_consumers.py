@@ -33,16 +33,22 @@ _GROUP_NAME = re.compile(r"[a-zA-Z0-9/_=-]{1,16}")
 
 @dataclass(slots=True)
 class JSApiConsumersRequest:
+    """Body of ``CONSUMER.NAMES`` and ``CONSUMER.LIST``."""
+
     offset: int = json_form.integer()
 
 
 @dataclass(slots=True)
 class JSApiConsumerPauseRequest:
+    """Body of ``CONSUMER.PAUSE``; without a time the pause ends."""
+
     pause_until: int | None = json_form.moment()
 
 
 @dataclass(slots=True)
 class JSApiConsumerUnpinRequest:
+    """Body of ``CONSUMER.UNPIN``."""
+
     group: str = json_form.text()
 
 
@@ -303,6 +309,8 @@ def _unpin(request: Request) -> None:
 
 @dataclass(slots=True)
 class JSApiConsumerResetRequest:
+    """Body of ``CONSUMER.RESET``; 0 = go on after what is settled."""
+
     seq: int = json_form.integer("uint64")
 
 

@@ -48,6 +48,8 @@ class JSApiMsgGetRequest:
 
 @dataclass(slots=True)
 class JSApiMsgDeleteRequest:
+    """Body of ``STREAM.MSG.DELETE``."""
+
     seq: int = json_form.integer("uint64", omit=False)
     no_erase: bool = json_form.flag()
 

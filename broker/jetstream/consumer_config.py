@@ -27,6 +27,8 @@ from broker.jetstream.json_form import (
 
 @dataclass(slots=True)
 class ConsumerConfig:
+    """The whole configuration of a consumer."""
+
     durable_name: str = text()
     name: str = text()
     description: str = text()

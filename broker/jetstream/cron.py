@@ -32,6 +32,8 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
+    """The values that match, field by field."""
+
     second: Field
     minute: Field
     hour: Field

@@ -32,6 +32,8 @@ REPLICAS_MAX = 5
 
 @dataclass(slots=True)
 class Placement:
+    """Where in a cluster a stream shall be; kept and shown."""
+
     cluster: str = text()
     tags: list[str] = texts()
     preferred: str = text()
@@ -39,12 +41,16 @@ class Placement:
 
 @dataclass(slots=True)
 class SubjectTransformConfig:
+    """A subject and what becomes of it; an empty ``dest`` only selects."""
+
     src: str = text(omit=False)
     dest: str = text(omit=False)
 
 
 @dataclass(slots=True)
 class RePublish:
+    """What is sent out once more after it was stored, and where to."""
+
     src: str = text()
     dest: str = text(omit=False)
     headers_only: bool = flag()
@@ -68,6 +74,8 @@ class StreamConsumerSource:
 
 @dataclass(slots=True)
 class StreamSource:
+    """A stream that this one mirrors or is fed by, from where on, and what of it."""
+
     name: str = text(omit=False)
     opt_start_seq: int = integer("uint64")
     opt_start_time: int | None = moment()
@@ -87,12 +95,16 @@ class StreamSource:
 
 @dataclass(slots=True)
 class StreamConsumerLimits:
+    """Defaults and upper bounds of the consumers of a stream."""
+
     inactive_threshold: int = duration()
     max_ack_pending: int = integer()
 
 
 @dataclass(slots=True)
 class StreamConfig:
+    """The whole configuration of a stream."""
+
     name: str = text(omit=False)
     description: str = text()
     subjects: list[str] = texts()
