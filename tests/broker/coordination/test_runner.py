@@ -139,9 +139,16 @@ async def test_commands(valkey: Valkey) -> None:
         assert (await web.ask("ping")).server_id == world.server.server_id
 
 
-async def test_a_revocation_closes_within_a_second(valkey: Valkey) -> None:
+async def test_a_revocation_closes_within_a_second(
+    valkey: Valkey, caplog: pytest.LogCaptureFixture
+) -> None:
     async with coordinated(valkey) as (world, web):
         await web.ask("ping")
+
+        async def in_step() -> bool:
+            return "claims are in step" in caplog.text
+
+        await until(in_step)
         _, wire = world.bob()
         world.claims.body.revocations = {"*": int(world.clock.now)}
         await web.write_claims()
