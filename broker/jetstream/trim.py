@@ -92,10 +92,11 @@ def purge(stream: "Stream", subject_filter: str = "", below: int = 0, keep: int 
     while seq is not None:
         seqs.append(seq)
         seq = index.next_matching(wanted, seq + 1, end)
-    for each in seqs[: len(seqs) - keep]:
+    gone = seqs[: max(len(seqs) - keep, 0)]
+    for each in gone:
         stream.remove(each, "Purge")
     stream.consumers.purged_of(subject_filter)
-    return max(len(seqs) - keep, 0)
+    return len(gone)
 
 
 def _floor(stream: "Stream", below: int, keep: int) -> int:
