@@ -144,6 +144,7 @@ class Follower:
             "direct": True,
             "sourcing": True,
             "inactive_threshold": _INACTIVE,
+            "metadata": self._purpose(),
         }
         if len(filters) == 1:
             config["filter_subject"] = filters[0]
@@ -156,6 +157,15 @@ class Follower:
             at = times.time_text(source.opt_start_time)
             config |= {"deliver_policy": "by_start_time", "opt_start_time": at}
         return {"stream_name": source.name, "config": config, "action": ""}
+
+    def _purpose(self) -> dict[str, str]:
+        """Whoever looks at the origin's consumers sees whom this one feeds."""
+        stream = self._stream
+        kind = "mirror" if self._letter == "M" else "src"
+        told = {"stream": stream.name, "acc": stream.account.name}
+        if stream.engine.options.domain:
+            told["domain"] = stream.engine.options.domain
+        return {f"_nats.{kind}.{name}": value for name, value in told.items()}
 
     def _ask(
         self, operation: str, body: dict[str, Any], answered: Callable[[dict[str, Any]], None]

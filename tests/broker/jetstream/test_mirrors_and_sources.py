@@ -254,24 +254,27 @@ async def test_a_durable_consumer_may_come_later_than_whom_it_feeds(same: Same) 
     await same(steps)
 
 
-async def test_a_consumer_for_a_work_queues_source_is_acknowledged_by_flow_control(
-    same: Same,
+@pytest.mark.parametrize(
+    "config", [{"mirror": {"name": "QUEUE"}}, {"sources": [{"name": "QUEUE"}]}]
+)
+async def test_what_a_work_queue_is_copied_by_is_acknowledged_by_flow_control(
+    same: Same, config: dict[str, Any]
 ) -> None:
     async def steps(party: Party) -> None:
         await create(party, "QUEUE", subjects=["q.>"], retention="workqueue")
         await party.publish("q.a")
-        await create(party, "A", sources=[{"name": "QUEUE"}])
+        await create(party, "A", **config)
         await party.gone("QUEUE", 0)
         answer = await party.client.request("$JS.API.CONSUMER.LIST.QUEUE", b"")
         (found,) = json.loads(answer.data)["consumers"]
-        config = {k: v for k, v in found["config"].items() if k not in OWN_NAMES}
-        party.transcript.append((config, list(config), found["delivered"]["stream_seq"]))
+        asked = {k: v for k, v in found["config"].items() if k not in OWN_NAMES}
+        party.transcript.append((asked, list(asked), found["delivered"]["stream_seq"]))
 
     await same(steps)
 
 
 #: Of a consumer that a source made itself.
-OWN_NAMES = {"durable_name", "name", "deliver_subject", "metadata"}
+OWN_NAMES = {"durable_name", "name", "deliver_subject"}
 
 
 async def test_sources_go_on_where_they_were_after_a_restart_and_after_a_purge(
