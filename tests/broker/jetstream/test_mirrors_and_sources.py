@@ -360,3 +360,27 @@ async def test_streams_of_another_account_are_copied_through_its_exports(
         assert info["mirror"]["lag"] == 0 and info["mirror"]["external"] == external
         await a.client.close()
         await b.client.close()
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_an_origin_that_hears_no_answers_is_said_to_stall(tmp_path: Path, ours: bool) -> None:
+    deaf = "".join(line for line in ACCOUNTS.splitlines(True) if "$JS.FC.>" not in line)
+    with jetstream_server(ours, tmp_path, deaf) as server:
+        a = Party(await nats.connect(server.url, user="a", password="a"))
+        b = Party(await nats.connect(server.url, user="b", password="b"))
+        await create(a, "ORIGIN", subjects=["o"])
+        await create(
+            b, "M", mirror={"name": "ORIGIN", "external": {"api": "A.API", "deliver": "deliver"}}
+        )
+        for _ in range(200):
+            await a.client.publish("o", b"x" * 20_000)
+        await b.errors("M", "mirror")
+        assert b.transcript[-1] == [
+            {
+                "code": 500,
+                "err_code": 10228,
+                "description": "stream source consumer stalled on flow control",
+            }
+        ]
+        await a.client.close()
+        await b.client.close()
