@@ -283,16 +283,18 @@ class Ledger:
             self.record.floor(first_seq - 1, state.delivered_consumer_seq)
         return bool(gone)
 
-    def reconcile(self, first_seq: int, end: int) -> None:
-        """After a restart: the stream may have lost its last messages, or others that were awaited."""
+    def reconcile(self, first_seq: int, end: int, start_seq: int = 0) -> None:
+        """After a restart: the stream may have lost its last messages, or others that were awaited. Nothing before
+        ``start_seq`` is for this consumer, also where the stream hasn't come to it yet."""
         record, state = self.record, self.record.state
-        if state.delivered_stream_seq >= end:
+        if state.delivered_stream_seq >= max(end, start_seq):
             kept = [(seq, each) for seq, each in state.pending.items() if seq < end]
-            record.reset(end - 1, state.delivered_consumer_seq)
+            next_seq = max(end, start_seq)
+            record.reset(next_seq - 1, state.delivered_consumer_seq)
             for seq, each in kept:
                 record.delivered(seq, each.consumer_seq, each.time_ns, pending=True)
                 record.touched(seq, each.time_ns, each.deliveries)
-            self.next_seq = end
+            self.next_seq = next_seq
         self.purged(first_seq)
 
     def reset(self, seq: int) -> None:

@@ -97,7 +97,7 @@ class Consumers:
         fill(record)
         stream = self._stream
         consumer = Consumer(stream, name, config, stream.engine.now_ns(), record)
-        consumer.ledger.reconcile(stream.store.index.first_seq(), stream.end)
+        consumer.ledger.reconcile(stream.store.index.first_seq(), stream.end, config.opt_start_seq)
         self._directories[name] = directory
         self._by_name[name] = consumer
         return consumer
@@ -200,7 +200,7 @@ class Consumers:
         if record.report:
             log.warning("JetStream stream %s, consumer %s: %s", stream.name, name, record.report)
         consumer = Consumer(stream, name, config, int(meta["created_ns"]), record)
-        consumer.ledger.reconcile(stream.store.index.first_seq(), stream.end)
+        consumer.ledger.reconcile(stream.store.index.first_seq(), stream.end, config.opt_start_seq)
         resume = int(meta.get("resume_seq", 0))
         if record.state.delivered_stream_seq < resume:
             filters = [each.encode() for each in config.filters]
