@@ -204,7 +204,9 @@ class Ledger:
         if delay_ns > 0:
             end_ns = min(now_ns + delay_ns, _NEVER_NS)
             begin_ns = end_ns - self.terms.wait_ns(pending.deliveries)
-            self._queued.discard(seq)
+            if seq in self._queued:  # its place is lost, too
+                self._queued.discard(seq)
+                self._again.remove(seq)
             self.record.touched(seq, begin_ns, pending.deliveries)
         elif seq not in self._queued:
             self._queue([seq])
