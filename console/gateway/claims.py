@@ -13,7 +13,9 @@ from console.gateway.redis import asking
 Status = Literal["applied", "unchanged", "deleted", "stale", "refused", "pending"]
 #: What means that the broker now holds these very claims.
 IN_FORCE = frozenset(("applied", "unchanged", "deleted"))
-#: For the answer about many at a time; each may cost the broker's disk a write of its own.
+#: For the answer about one: the broker syncs a file before it gives it, which a busy disk may hold up for seconds.
+TIMEOUT_S = 5.0
+#: About many at a time; each may cost the broker's disk a write of its own.
 MANY_TIMEOUT_S = 10.0
 
 
@@ -35,7 +37,7 @@ class Outcome:
 
 def push(account: str, token: str) -> Outcome:
     """Stores the claims and waits until the broker has applied them. Never raises for an absent broker or Redis."""
-    return _push({account: token}, broker.TIMEOUT_S)[account]
+    return _push({account: token}, TIMEOUT_S)[account]
 
 
 def push_many(claims: dict[str, str]) -> dict[str, Outcome]:

@@ -29,6 +29,8 @@ class FakeBroker:
         }
         #: While False commands are heard and not answered.
         self.answers = True
+        #: So long after it was heard a command is answered.
+        self.delay_s = 0.0
 
     def __enter__(self) -> Self:
         self._pubsub.subscribe(channels.COMMANDS)
@@ -49,7 +51,7 @@ class FakeBroker:
 
     def _answer(self, command: Command) -> None:
         self.commands.append(command)
-        if not self.answers:
+        if not self.answers or self._stop.wait(self.delay_s):
             return
         data = None
         if command.verb == "apply_claims":

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.gateway.broker.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("console.gateway.claims.TIMEOUT_S", 0.2)
     monkeypatch.setattr("console.gateway.claims.MANY_TIMEOUT_S", 0.2)
 
 

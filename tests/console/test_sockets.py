@@ -211,9 +211,11 @@ async def test_equal_tails_share_one_tap_and_a_hidden_one_gets_counters_only(
     for page, subjects in ((one, ["a", "b"]), (other, ["b", "a"])):
         await page.open()
         await page.say(op="open", subjects=subjects)
+        await page.say(op="nothing")
+        await page.hear_op("error")  # so it has joined before the tap's first frame
     tap = await tap_of(bus)
     for page in (one, other):
-        assert (await page.hear())["credit"] == 8
+        assert (await page.hear_op("opened"))["credit"] == 8
         assert (await page.hear_frame())[3] == 0
     assert len(await bus.smembers(channels.TAPS)) == 1
     await other.say(op="hidden", hidden=True)
