@@ -192,7 +192,8 @@ class Ledger:
         if seq <= state.floor_stream_seq or consumer_seq <= state.floor_consumer_seq:
             return []
         settled = [each for each in (*state.pending, *state.exhausted) if each <= seq]
-        self.record.floor(seq, consumer_seq)
+        # Clients say it, and may say more than there was.
+        self.record.floor(seq, min(consumer_seq, state.delivered_consumer_seq))
         self._queued.difference_update(settled)
         return settled
 

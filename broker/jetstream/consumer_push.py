@@ -167,6 +167,6 @@ class Push:
 
 
 def _number(header: bytes, name: bytes) -> int:
-    """The value of a field; 0 where there is none, or no number."""
+    """The value of a field; 0 where there is none, or no sequence."""
     value = headers.get(header, name)
-    return int(value) if value and value.isdigit() else 0
+    return int(value) if value and value.isdigit() and len(value) < 20 else 0

@@ -284,7 +284,7 @@ class Follower:
             self._answer_when_settled(message.reply, self._progress())
             return
         last = headers.get(message.header, LAST_CONSUMER)
-        if last is not None and last.isdigit() and int(last) > self._consumer_seq:
+        if last and last.isdigit() and len(last) < 20 and int(last) > self._consumer_seq:
             self.retry()
             return
         stalled = headers.get(message.header, b"Nats-Consumer-Stalled")

@@ -31,7 +31,7 @@ async def test_an_answer_to_flow_control_acknowledges_what_it_names(same: Same) 
             await party.publish("F", b"%d" % at)
         sub = await party.client.subscribe("to.f")
         for seq, consumer_seq in (
-            (0, 0), (1, 1), (3, "x"), ("x", 3), (1, 3), (3, 3), (5, 5)
+            (0, 0), (1, 1), (3, "x"), ("x", 3), ("9" * 5000, 3), (1, 3), (3, 3), (5, 5)
         ):  # fmt: skip
             await flows(party, sub, seq, consumer_seq)
             await party.api("CONSUMER.INFO.F.C")

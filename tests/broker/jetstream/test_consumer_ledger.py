@@ -271,3 +271,16 @@ class LedgerMachine(RuleBasedStateMachine):
 
 LedgerMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
 test_ledger = LedgerMachine.TestCase
+
+
+def test_a_client_acknowledges_no_more_than_there_was() -> None:
+    store, record = MemoryStore(), ConsumerStore(SimDisk(random.Random(0)), "c", "state", 1)
+    for _ in range(3):
+        store.append(b"a", b"", b"x", 1)
+    ledger = Ledger(record, ConsumerFilter(store.index, ()), Terms("all", _WAIT_NS))
+    for seq in (1, 2):
+        assert ledger.peek(4) == seq
+        ledger.deliver(seq, 1)
+    assert ledger.ack(3, 3) is None
+    assert ledger.ack(1, 2**63) == [1]
+    assert ledger.floor() == (2, 1)
