@@ -4,6 +4,7 @@ For what can't be had from the real one at will: 20,000 messages a second on a b
 socket, a strange payload. An ASGI application for daphne; a test steers it by POST /fake with a JSON object:
 
     {"rate": 20000}                    messages a second into every tail
+    {"quiet": true}                    no namespace has ever had a message
     {"emit": [{"subject", "payload_hex", "reply"?, "header"?, "size"?}]}
     {"say": {…}}                       a JSON message to every tail; {"control": {…}} to every control socket
     {"close": 4503}                    closes every tail; {"refuse_sockets": true} until told otherwise
@@ -159,6 +160,9 @@ async def steer(wanted: dict[str, Any]) -> dict[str, Any]:
     state.data.role = wanted.get("role", state.data.role)
     if "namespaces" in wanted:
         state.data.set_namespaces(wanted["namespaces"])
+    if wanted.get("quiet"):
+        for namespace in state.data.namespaces.values():
+            namespace["usage"] = None
     for message in wanted.get("emit", ()):
         for tail in tails:
             tail.extra.append(fake_data.given(message))

@@ -170,6 +170,17 @@ def test_nothing_sticks_out_sideways(page: Page, fake: Fake, path: str, width: i
 
 
 @pytest.mark.parametrize("width", [1440, 390])
+def test_the_first_steps_stay_inside_too(page: Page, fake: Fake, width: int) -> None:
+    """They hold a long key and a command."""
+    fake.steer(quiet=True)
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(fake.path("overview"))
+    expect(page.get_by_text("Listening for the first message")).to_be_visible()
+    expect(page.locator(".steps pre")).to_be_visible()
+    assert page.evaluate(STICKS_OUT) == []
+
+
+@pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("what", ["once", "key"])
 def test_long_lines_stay_inside_what_is_shown_once(
     page: Page, fake: Fake, what: str, width: int
