@@ -19,6 +19,8 @@ from tests.benchmarks.report import Row
 from tests.support.servers import (
     CONTENDERS,
     NATS_SERVER,
+    OURS,
+    OURS_IN_PLAIN_PYTHON,
     Contender,
     Server,
     ServerError,
@@ -87,7 +89,10 @@ def _measure(case: Case, contenders: list[Contender], effort: Effort) -> list[Ro
         try:
             servers = [
                 stack.enter_context(
-                    running(contender, _configuration(case, contender, Path(directory)))
+                    running(
+                        OURS_IN_PLAIN_PYTHON if case.plain and contender is OURS else contender,
+                        _configuration(case, contender, Path(directory)),
+                    )
                 )
                 for contender in contenders
             ]

@@ -6,7 +6,7 @@ A case is one measurement that yields one or more figures; a figure is one row o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tests.benchmarks import capacity, flow, jetstream, latency, scale
@@ -49,6 +49,7 @@ class Case:
     """One measurement. `once` marks what is slow and steady: measured once for each contender, not in rounds.
 
     `needs` names what the servers are configured with: tls, jetstream, or jetstream with nats-server's sync always.
+    `plain` measures our broker without its compiled core.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Case:
     figures: tuple[Figure, ...]
     needs: Literal["", "tls", "jetstream", "sync always"] = ""
     once: bool = False
+    plain: bool = False
 
 
 def _flow(
@@ -96,6 +98,10 @@ def _flows() -> list[Case]:
     cases.append(_flow("random", "10,000 subjects, 100 wildcard subscriptions, 128 B", spread, 1.2))
     cases.append(_flow("tls", "TLS 1→1, 128 B", Flow(128, tls=True), 1.0))
     return cases
+
+
+def _plain_python() -> Case:
+    return replace(_flow("plain-1-1-16", "1→1, 16 B, plain Python", Flow(16), 0.35), plain=True)
 
 
 def _request_reply() -> Case:
@@ -203,6 +209,7 @@ def _jetstream() -> list[Case]:
 
 CASES: tuple[Case, ...] = (
     *_flows(),
+    _plain_python(),
     _request_reply(),
     *_jetstream(),
     _idle(),

@@ -39,7 +39,7 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         ratio = self.ratio()
-        bar = "" if self.figure.bar is None else f"{self.figure.bar:.1f}"
+        bar = "" if self.figure.bar is None else f"{self.figure.bar:.2f}"
         shown = " ".join(filter(None, ("" if ratio is None else f"{ratio:.2f}", self.problem)))
         medians = (_number(self.median(name)) for name in (OURS.name, NATS_SERVER.name))
         return (self.figure.label, self.figure.unit, *medians, shown, bar)

@@ -51,6 +51,7 @@ class Contender:
 
 
 OURS = Contender("ours", (sys.executable, "-m", "broker"))
+OURS_IN_PLAIN_PYTHON = Contender("ours", ("env", "WIREROOM_PURE_PYTHON=1", *OURS.command))
 NATS_SERVER = Contender("nats-server", ("nats-server",))
 CONTENDERS = (OURS, NATS_SERVER)
 
