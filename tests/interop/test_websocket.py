@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from broker.identity.claims import AccountClaims, OperatorClaims, UserBody, UserClaims
+from broker.identity.nkeys import KeyPair
 from tests.broker.net.test_frames import masked
 from tests.support.ports import free_ports
 from tests.support.servers import CONTENDERS, NATS_SERVER, Contender, running
@@ -23,6 +25,14 @@ websocket {{
 }}
 authorization {{ users: [ {{user: alice, password: secret}} ], timeout: 1 }}
 max_payload: 1024
+"""
+
+OPERATOR, ACCOUNT, USER = (KeyPair.generate(role) for role in ("operator", "account", "user"))
+OPERATOR_CONFIG = """
+websocket {{ listen: "127.0.0.1:{port}", no_tls: true, jwt_cookie: "token" }}
+operator: {operator}
+resolver: MEMORY
+resolver_preload {{ {account}: {token} }}
 """
 
 
@@ -148,6 +158,28 @@ def test_connect_and_ping(listener: Listener) -> None:
 def test_credentials_in_cookies(listener: Listener) -> None:
     peer = came_in(listener, b'CONNECT {"verbose":false}\r\n', Cookie="a=b; u=alice; p=secret")
     assert peer.frame() == (2, b"PONG\r\n")
+
+
+@pytest.mark.parametrize(
+    ("bearer", "answer"), [(True, b"PONG\r\n"), (False, b"-ERR 'Authorization Violation'\r\n")]
+)
+@pytest.mark.parametrize("chosen", CONTENDERS, ids=lambda contender: contender.name)
+def test_token_of_a_user_in_a_cookie(chosen: Contender, bearer: bool, answer: bytes) -> None:
+    """Whoever can't sign comes in as a bearer only."""
+    if not chosen.available():
+        pytest.skip(f"{chosen.command[0]} is not installed")
+    (port,) = free_ports(1)
+    config = OPERATOR_CONFIG.format(
+        port=port, account=ACCOUNT.public,
+        operator=OperatorClaims(subject=OPERATOR.public, name="O").encode(OPERATOR),
+        token=AccountClaims(subject=ACCOUNT.public, name="A").encode(OPERATOR),
+    )  # fmt: skip
+    user = UserClaims(subject=USER.public, name="u", body=UserBody(bearer_token=bearer))
+    with running(chosen, config):
+        listener = Listener(port, chosen is NATS_SERVER)
+        cookie = f"other=x; token={user.encode(ACCOUNT)}"
+        peer = came_in(listener, b'CONNECT {"verbose":false}\r\n', Cookie=cookie)
+        assert peer.frame() == (2, answer)
 
 
 def test_refused_user_is_told_and_closed(listener: Listener) -> None:
