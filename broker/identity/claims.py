@@ -360,6 +360,7 @@ class _Claims:
 
     @classmethod
     def _read_body(cls, decoded: Decoded) -> Body:
+        """The body of this kind of claims. Raises JwtError."""
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ class Feature:
 
     @classmethod
     def wanted(cls, config: StreamConfig) -> bool:
+        """Whether a stream with this configuration has the feature."""
         raise NotImplementedError
 
     def start(self) -> None:

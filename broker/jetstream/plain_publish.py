@@ -82,6 +82,7 @@ class PlainIntake:
         self.ack_head = b""
 
     def receive_any(self, message: Message) -> None:
+        """The long way, which knows every header and rule."""
         raise NotImplementedError
 
     def receive(self, message: Message) -> None:

@@ -109,6 +109,7 @@ class LiveSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         raise NotImplementedError
 
     def places(self) -> process.Places:
+        """Where sockets of this kind are counted, for each user."""
         raise NotImplementedError
 
     async def entered(self) -> None:
