@@ -82,7 +82,7 @@ def _create_as(request: Request, tokens: tuple[str, ...]) -> None:
     if stream.config.retention == "workqueue":
         rules.check_work_queue(config, name, stream.consumers.configs())
     rules.check_name_length(config)
-    _stamp_threshold(config)
+    rules.stamp_threshold(config, bool(config.durable_name))
     consumer = stream.consumers.add(name or _unused_name(stream), config)
     fresh = info(consumer)
 
@@ -160,7 +160,8 @@ def _update(
     interest = request.account.has_interest
     if config != before:
         rules.check_consumer_update(before, config, lambda subject: interest(subject.encode()))
-    _stamp_threshold(config)
+    if config.inactive_threshold != before.inactive_threshold:
+        rules.stamp_threshold(config, bool(before.durable_name))
     consumer.change(config)
     if config.sourcing:
         consumer.reset(consumer.ledger.floor()[1] + 1)
@@ -170,11 +171,6 @@ def _update(
         _answer(request, consumer, changed, error)
 
     stream.consumers.save(consumer, done)
-
-
-def _stamp_threshold(config: ConsumerConfig) -> None:
-    if not config.durable_name and config.inactive_threshold <= 0:
-        config.inactive_threshold = rules.EPHEMERAL_THRESHOLD
 
 
 def _check_room(stream: Stream) -> None:

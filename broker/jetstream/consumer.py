@@ -162,7 +162,7 @@ class Consumer:
         """Deliver anew from ``seq`` on; nothing is pending."""
         self.ledger.reset(seq)
         self.delivered_ns = self.acked_ns = 0
-        self.stream.consumers.interest_changed()
+        self.stream.consumers.skipped()
         self.wake()
 
     def request(self, reply: bytes, body: bytes) -> None:
@@ -292,21 +292,21 @@ class Consumer:
             self._silence_ns = due_ns
             self._arm(self.engine.now_ns(), [])
 
-    def redelivers(self) -> None:
-        """Something was queued to go out again, unless it did often enough."""
+    def exhaust(self) -> None:
+        """What went out as often as allowed isn't awaited any more."""
         spent = self.ledger.exhaust()
         for seq, pending in spent:
             events.max_deliveries(self, seq, pending.deliveries)
         if spent:
             self.flush_later()
-        self.wake()
 
     def _expire(self, now_ns: int) -> None:
         due_ns = self.ledger.expire(now_ns)
         pause_ns = max(len(self.ledger.record.state.pending) * _EXPIRE_COST_NS, _MILLISECOND_NS)
         self._silence_ns = max(due_ns, now_ns + pause_ns) if due_ns else 0
         if self.ledger.redeliveries:
-            self.redelivers()
+            self.exhaust()
+            self.wake()
 
     # Inactivity -------------------------------------------------------------------------------------
 

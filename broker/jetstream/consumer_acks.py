@@ -122,7 +122,7 @@ def _nak(consumer: "Consumer", found: Delivery, argument: bytes) -> None:
     if delay_ns > 0:
         consumer.expect_silence(now_ns + delay_ns)
     else:
-        consumer.redelivers()
+        consumer.wake()
 
 
 def _number(value: object) -> int:

@@ -84,6 +84,8 @@ class Delivery:
         mode, ledger, stream = consumer.mode, consumer.ledger, consumer.stream
         if not mode.is_open(now_ns):
             return 0
+        if ledger.redeliveries:
+            consumer.exhaust()
         share = _Share()
         self._waiting = ledger.num_pending(stream.end)
         while not self._not_before_ns and mode.is_open(now_ns):

@@ -271,7 +271,10 @@ class Ledger:
         return pending
 
     def purged(self, first_seq: int) -> bool:
-        """Many messages have left; ``first_seq`` is the stream's first one now. Whether some were awaited."""
+        """Many messages have left; none before ``first_seq`` is for this consumer any more. Whether some were awaited.
+
+        What was looked at and isn't there or isn't for this consumer counts as delivered then, as with nats-server.
+        """
         state = self.record.state
         self.found.forget()
         is_there = self.found.is_there
@@ -281,9 +284,10 @@ class Ledger:
             self.record.acked(seq)
             self._queued.discard(seq)
         self.next_seq = max(self.next_seq, first_seq)
-        if not state.pending and state.delivered_stream_seq < first_seq - 1:
-            self.record.delivered(first_seq - 1, 0, 0, pending=False)
-            self.record.floor(first_seq - 1, state.delivered_consumer_seq)
+        passed = first_seq - 1 if state.exhausted else max(first_seq - 1, self.looked_up_to())
+        if not state.pending and state.delivered_stream_seq < passed:
+            self.record.delivered(passed, 0, 0, pending=False)
+            self.record.floor(passed, state.delivered_consumer_seq)
         return bool(gone)
 
     def reconcile(self, first_seq: int, end: int, start_seq: int = 0) -> None:

@@ -17,7 +17,7 @@ from broker.jetstream.consumer_filter import ConsumerFilter
 from broker.jetstream.consumer_start import last_seqs, start_of
 from broker.jetstream.environment import Done
 from broker.jetstream.stream_config import StreamConfig
-from broker.jetstream.subjects import collide, is_subset
+from broker.jetstream.subjects import is_subset
 from broker.storage.consumer_store import ConsumerRecord, ConsumerStore
 from broker.storage.store import Job
 
@@ -53,7 +53,8 @@ class Consumers:
         self._directories: dict[str, str] = {}
         #: The last message of each subject up to here comes first, for consumers that began with those.
         self._resume: dict[str, int] = {}
-        self._sweep_at = 0
+        #: Where the looks at all messages go on, by whether they are for what no consumer takes, too.
+        self._sweeps: dict[bool, int] = {}
 
     def __len__(self) -> int:
         return sum(not consumer.config.direct for consumer in self._by_name.values())
@@ -164,7 +165,7 @@ class Consumers:
         directory = self._directories.pop(consumer.name, "")
         consumer.stop(deleted=True)
         events.deleted(consumer)
-        self.interest_changed()
+        self.interest_changed(consumer)
         if directory:
             self._stream.run(catalog.RemoveJob(self._stream.disk, directory), done)
         else:
@@ -189,7 +190,7 @@ class Consumers:
         for consumer in self:
             consumer.start()
         if self._by_name:
-            self._look_again()
+            self._look_again(1, untaken=False)
 
     def _load_one(self, directory: str) -> None:
         stream = self._stream
@@ -229,7 +230,7 @@ class Consumers:
             consumer.delivery.configure()
             consumer.wake()
         if new.retention != old.retention:
-            self.interest_changed()
+            self._look_again(1, untaken=not self._by_name)
 
     # What is stored and what goes -------------------------------------------------------------------
 
@@ -251,14 +252,14 @@ class Consumers:
 
     def purged_of(self, subject_filter: str) -> None:
         """What the filter takes has been purged, all or some of it: consumers of no more than that go on at the first
-        that is left of it, others that overlap at the stream's first."""
+        that is left of it, others that have a filter inside or around it at the stream's first."""
         index = self._stream.store.index
         left = index.next_matching(subject_filter.encode(), 0, index.last_seq + 1)
         for consumer in self._by_name.values():
             filters = consumer.config.filters or [">"]
             if all(is_subset(each, subject_filter) for each in filters):
                 consumer.purged(index.last_seq + 1 if left is None else left)
-            elif any(collide(each, subject_filter) for each in filters):
+            elif any(_nested(each, subject_filter) for each in filters):
                 consumer.purged(index.first_seq())
 
     # Retention --------------------------------------------------------------------------------------
@@ -274,48 +275,63 @@ class Consumers:
             seqs = [seq for seq in seqs if not self._is_needed(seq, subject_of(seq))]
         self._stream.settled(seqs)
 
-    def _is_needed(self, seq: int, subject: bytes) -> bool:
-        """Whether a consumer still needs it. In a work queue, what nobody takes waits for someone to come."""
+    def _is_needed(self, seq: int, subject: bytes, *, untaken: bool = False) -> bool:
+        """Whether a consumer still needs it; ``untaken`` is the answer for what no consumer takes."""
         takers = [each for each in self._by_name.values() if each.ledger.found.takes(subject)]
-        if not takers:
-            return self._stream.config.retention == "workqueue"
-        return any(each.ledger.needs(seq) for each in takers)
+        return any(each.ledger.needs(seq) for each in takers) if takers else untaken
 
-    def interest_changed(self) -> None:
-        """A consumer came, went or takes others now: what an interest stream keeps may have lost its reason."""
+    def interest_changed(self, consumer: Consumer) -> None:
+        """It goes, or takes others now: what an interest stream keeps may have lost its reason.
+
+        From the consumer's floor on also what nobody takes; that stays when a stream becomes one of interest while it
+        has consumers, as with nats-server.
+        """
         if self._stream.config.retention == "interest":
-            self._look_again()
+            start = consumer.ledger.floor()[1] if self._by_name else 1
+            self._look_again(start, untaken=True)
 
-    def _look_again(self) -> None:
-        """Look at all messages, some per turn, for those that nobody needs any more."""
+    def skipped(self) -> None:
+        """A consumer goes on elsewhere."""
+        if self._stream.config.retention == "interest":
+            self._look_again(1, untaken=False)
+
+    def _look_again(self, start: int, *, untaken: bool) -> None:
+        """Look at all messages, some per turn, for those that nobody needs any more, or (``untaken``) ever did. In a work
+        queue, what nobody takes waits for someone to come."""
         if self._stream.config.retention == "limits":
             return
-        if not self._sweep_at:
+        if not self._sweeps:
             self._stream.engine.soon(self._sweep)
-        self._sweep_at = 1
+        self._sweeps[untaken] = min(start, self._sweeps.get(untaken, start))
 
     def _sweep(self) -> None:
-        index, end = self._stream.store.index, self._stream.end
-        if self._stream.closed or self._stream.config.retention == "limits":
-            self._sweep_at = 0
+        stream, index = self._stream, self._stream.store.index
+        if stream.closed or stream.config.retention == "limits":
+            self._sweeps.clear()
             return
+        untaken, start = self._sweeps.popitem()
         unneeded = []
-        start, self._sweep_at = self._sweep_at, 0
-        for looked_at, (table, row) in enumerate(index.rows(start, end)):
+        for looked_at, (table, row) in enumerate(index.rows(start, stream.end)):
             seq = table.seqs[row]
             if looked_at == _SWEEP_ROWS:
-                self._sweep_at = seq
-                self._stream.engine.soon(self._sweep)
+                self._sweeps[untaken] = seq
                 break
-            if not self._is_needed(seq, index.subjects.name(table.subject_ids[row])):
+            subject = index.subjects.name(table.subject_ids[row])
+            if not self._is_needed(seq, subject, untaken=not untaken):
                 unneeded.append(seq)
-        self._stream.settled(unneeded)
+        stream.settled(unneeded)
+        if self._sweeps:
+            stream.engine.soon(self._sweep)
 
     def filtered_anew(self, consumer: Consumer) -> None:
         """The consumer's filters are others now."""
         found = ConsumerFilter(self._stream.store.index, filters_of(self._stream, consumer.config))
         consumer.ledger.found = found
-        self.interest_changed()
+        self.interest_changed(consumer)
+
+
+def _nested(one: str, other: str) -> bool:
+    return is_subset(one, other) or is_subset(other, one)
 
 
 def _nothing(_error: OSError | None) -> None:

@@ -58,10 +58,11 @@ def shown_config(config: StreamConfig) -> dict[str, Any]:
 def state(stream: "Stream", *, details: bool = False) -> dict[str, Any]:
     index = stream.store.index
     first, last = index.first_seq(), index.last_seq
+    began = last or index.floor > 1 or stream.config.first_seq or stream.was_emptied
     fields: dict[str, Any] = {
         "messages": index.messages,
         "bytes": index.bytes,
-        "first_seq": first if last or index.floor > 1 or stream.config.first_seq else 0,
+        "first_seq": first if began else 0,
         "first_ts": times.time_text(index.time_of(first) or None),
         "last_seq": last,
         "last_ts": times.time_text(index.last_time_ns or None),

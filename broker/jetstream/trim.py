@@ -84,7 +84,10 @@ def purge(stream: "Stream", subject_filter: str = "", below: int = 0, keep: int 
     """How many messages went: those that the filter takes, before sequence ``below`` or all but the last ``keep``."""
     index = stream.store.index
     if subject_filter in ("", ">"):
-        return stream.remove_below(_floor(stream, below, keep))
+        stream.was_emptied = stream.was_emptied or not (below or keep)
+        purged = stream.remove_below(_floor(stream, below, keep))
+        stream.consumers.purged()
+        return purged
     wanted = subject_filter.encode()
     end = below or index.last_seq + 1
     seqs = []

@@ -23,6 +23,8 @@ from tests.support.side_by_side import Side, differences
 _SECOND = 1_000_000_000
 STREAMS = ("S", "T")
 CONSUMERS = ("C", "D", "E")
+#: Of a stream or consumer that mostly isn't there.
+NO_NAME = "NONE"
 SUBJECTS = ("s.a", "s.b", "s.a.x", "t.a", "t.b", "u")
 FILTERS = ("s.>", "s.*", "s.a", "t.>", "*.a", "t.b", ">", "x.y")
 ODD: tuple[Any, ...] = (-1, 0, -2, 2**31, "1", None, True, [], {}, 1.5)
@@ -69,7 +71,7 @@ class Player:
         return self.rng.random() < chance
 
     def _name(self, names: tuple[str, ...]) -> str:
-        return self.rng.choice(names) if self._some(0.97) else "NONE"
+        return self.rng.choice(names) if self._some(0.97) else NO_NAME
 
     def _bent(self, body: dict[str, Any]) -> dict[str, Any]:
         """Now and then one of its values is another, or there is a field that nobody knows."""
@@ -215,7 +217,7 @@ async def run(seed: int, steps: int, ours: Server, theirs: Server) -> list[str]:
         return []
     finally:
         for client in clients:
-            for name in STREAMS:
+            for name in (*STREAMS, NO_NAME):
                 await client.request(f"$JS.API.STREAM.DELETE.{name}", b"")
             await client.close()
 

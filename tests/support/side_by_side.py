@@ -188,4 +188,7 @@ def differences(what: str, expected: Any, found: Any) -> list[str]:
         if not lines and list(expected) != list(found):
             lines = [f"{what}: order {list(expected)}, ours {list(found)}"]
         return lines
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        pairs = enumerate(zip(expected, found, strict=True))
+        return [line for at, pair in pairs for line in differences(f"{what} [{at}]", *pair)]
     return [] if expected == found else [f"{what}: {expected!r}, ours {found!r}"]
