@@ -296,8 +296,8 @@ class Consumers:
             self._look_again(1, untaken=False)
 
     def _look_again(self, start: int, *, untaken: bool) -> None:
-        """Look at all messages, some per turn, for those that nobody needs any more, or (``untaken``) ever did. In a work
-        queue, what nobody takes waits for someone to come."""
+        """Look at all messages, some per turn, for those that nobody needs any more; ``untaken``: also for those that
+        no consumer takes. In a work queue they wait for someone to come."""
         if self._stream.config.retention == "limits":
             return
         if not self._sweeps:
