@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 
 MAGIC: Final = b"NATSARC1"
 NAME_MAX: Final = 1 << 20
+#: What the names of consumers' entries begin with.
+CONSUMERS: Final = b"consumers/"
 _VARINT_MAX: Final = 10
 
 

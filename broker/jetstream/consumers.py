@@ -91,13 +91,17 @@ class Consumers:
         return consumer
 
     def restored(
-        self, name: str, config: ConsumerConfig, fill: Callable[[ConsumerRecord], None]
+        self,
+        name: str,
+        config: ConsumerConfig,
+        fill: Callable[[ConsumerRecord], None],
+        created_ns: int,
     ) -> Consumer:
         """A consumer of a snapshot, whose record ``fill`` fills; it does nothing before ``begin``."""
         directory, record = self._new_record(name, config)
         fill(record)
         stream = self._stream
-        consumer = Consumer(stream, name, config, stream.engine.now_ns(), record)
+        consumer = Consumer(stream, name, config, created_ns, record)
         consumer.ledger.reconcile(stream.store.index.first_seq(), stream.end, config.opt_start_seq)
         self._directories[name] = directory
         self._by_name[name] = consumer

@@ -1,4 +1,4 @@
-"""``$JS.API.STREAM.RESTORE``: a stream comes into being from a snapshot, nats-server's or one of ours.
+"""``$JS.API.STREAM.RESTORE``: a stream comes into being from a snapshot, one of ours or nats-server's, old or new.
 
 The client sends chunks to the subject that the answer names, each with a reply, and an empty one at the end, whose
 answer is that of a creation. The stream takes no messages before that; when the snapshot ends early or is damaged, or
@@ -8,6 +8,7 @@ Source   nats-server ``stream_backup.go`` (RestoreStreamV2), ``jetstream_api.go`
 
 import json
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -24,12 +25,13 @@ from broker.jetstream import (
     schedules,
     stream_info,
     stream_rules,
+    tar_archive,
     times,
     ttl,
     versions,
 )
 from broker.jetstream.api import TYPE, Operation, Request, client_info
-from broker.jetstream.archive import Entry
+from broker.jetstream.archive import CONSUMERS, Entry
 from broker.jetstream.consumer_config import ConsumerConfig
 from broker.jetstream.environment import Timer
 from broker.jetstream.errors import ApiError
@@ -47,7 +49,8 @@ log = logging.getLogger("broker")
 _SILENCE_S: Final = 10.0
 #: Chunks that may wait to be decoded.
 _WAITING_MAX: Final = 64
-_CONSUMERS: Final = b"consumers/"
+#: Entries of a snapshot that are looked at per turn.
+_TURN_ENTRIES: Final = 1000
 
 
 @dataclass(slots=True)
@@ -61,19 +64,49 @@ class RestoreError(ValueError):
     """Why the snapshot can't be restored."""
 
 
+class _Source:
+    """Chunks in, entries out. ``reader`` is known when the first bytes have told the form."""
+
+    def __init__(self, size_max: int) -> None:
+        self._size_max = size_max
+        self._decoder = s2.Decoder()
+        self._head = b""
+        self.reader: archive.Reader | tar_archive.Reader | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.reader is not None and self.reader.ended
+
+    @property
+    def files(self) -> tar_archive.Reader | None:
+        """The reader of the older form."""
+        return self.reader if isinstance(self.reader, tar_archive.Reader) else None
+
+    def feed(self, data: bytes) -> list[Entry]:
+        """Raises S2Error, ArchiveError."""
+        data = self._decoder.feed(data)
+        if self.reader is None:
+            data = self._head + data
+            if len(data) < len(archive.MAGIC):
+                self._head = data
+                return []
+            form = archive if data.startswith(archive.MAGIC) else tar_archive
+            self.reader = form.Reader(self._size_max)
+        return self.reader.feed(data)
+
+
 @dataclass(slots=True)
 class _Decode:
     """Decoding takes its time: in a thread. What is wrong with the data is no error of the disk."""
 
-    decoder: s2.Decoder
-    reader: archive.Reader
+    source: _Source
     data: bytes
-    entries: list[Entry] = field(default_factory=list)
+    entries: deque[Entry] = field(default_factory=deque)
     error: str = ""
 
     def run(self) -> None:
         try:
-            self.entries = self.reader.feed(self.decoder.feed(self.data))
+            self.entries.extend(self.source.feed(self.data))
         except ValueError as error:
             self.error = str(error)
 
@@ -110,9 +143,9 @@ class Restore:
         self._began_ns = engine.now_ns()
         self.stream = creation.add(account, config, self._began_ns, restoring=True)
         size_max = engine.server.options.max_payload + 64 * 1024
-        self._decoder, self._reader = s2.Decoder(), archive.Reader(size_max)
+        self._source = _Source(size_max)
         self._waiting: list[Message] = []
-        self._decoding = self._done = False
+        self._working = self._done = False
         self._bytes = 0
         self._state: dict[str, Any] | None = None
         self._consumers: list[dict[str, Any]] = []
@@ -132,7 +165,7 @@ class Restore:
             return
         self._expect()
         self._waiting.append(message)
-        if not self._decoding:
+        if not self._working:
             self._next()
 
     def _next(self) -> None:
@@ -143,26 +176,31 @@ class Restore:
             self._end(message.reply)
             return
         self._bytes += len(message.payload)
-        job = _Decode(self._decoder, self._reader, message.payload)
-        self._decoding = True
+        job = _Decode(self._source, message.payload)
+        self._working = True
+        self._engine.run_job(job, lambda _error: self._work(job, message.reply))
 
-        def decoded(_error: OSError | None) -> None:
-            self._decoding = False
-            if self._done:
-                return
-            try:
-                if self.stream.closed:
-                    raise RestoreError("the stream is gone")
-                if job.error:
-                    raise RestoreError(job.error)
-                for entry in job.entries:
-                    self._take(entry)
-            except (RestoreError, StoreFailed, ApiError) as error:
-                self._fail(str(error), message.reply)
-                return
-            self.stream.when_settled(lambda error: self._answer(message.reply, error))
-
-        self._engine.run_job(job, decoded)
+    def _work(self, job: _Decode, reply: bytes) -> None:
+        """Some of what a chunk held; then others get their turn."""
+        if self._done:
+            return
+        entries = [job.entries.popleft() for _ in range(min(len(job.entries), _TURN_ENTRIES))]
+        try:
+            if self.stream.closed:
+                raise RestoreError("the stream is gone")
+            self._check_room(sum(len(each.header) + len(each.payload) for each in entries))
+            for entry in entries:
+                self._take(entry)
+            if job.error and not job.entries:
+                raise RestoreError(job.error)
+        except (RestoreError, StoreFailed, ApiError) as error:
+            self._fail(str(error), reply)
+            return
+        if job.entries:
+            self._engine.soon(lambda: self._work(job, reply))
+            return
+        self._working = False
+        self.stream.when_settled(lambda error: self._answer(reply, error))
 
     def _answer(self, reply: bytes, error: str) -> None:
         if self._done:
@@ -175,30 +213,33 @@ class Restore:
         self._next()
 
     def _take(self, entry: Entry) -> None:
-        if self._state is None:
+        older = self._source.files is not None
+        if self._state is None and not older:
             if entry.name != b"state.json":
                 raise RestoreError("expected state.json first")
             self._begin(_object(entry.payload, "state.json"))
-        elif entry.seq == 0:
-            if not entry.name.startswith(_CONSUMERS) or self._last_seq >= self._first_seq:
-                raise RestoreError("expected message sequence")
+        elif entry.seq:
+            self._store(entry)
+        elif entry.name.startswith(CONSUMERS) and (older or self._last_seq < self._first_seq):
             self._consumers.append(_object(entry.payload, entry.name.decode(errors="replace")))
         else:
-            self._store(entry)
+            raise RestoreError("expected message sequence")
 
     def _begin(self, state: dict[str, Any]) -> None:
         self._state = state
         self._first_seq = max(_number(state, "first_seq"), 1)
         self._last_seq = self._first_seq - 1
-        needed = _number(state, "bytes")
-        if self._account.would_exceed(self.stream.config.storage, needed):
-            raise (
-                errors.MEMORY_RESOURCES_EXCEEDED()
-                if self.stream.config.storage == "memory"
-                else errors.STORAGE_RESOURCES_EXCEEDED()
-            )
+        self._check_room(_number(state, "bytes"))
         if self._first_seq > 1:
             self.stream.remove_below(self._first_seq)
+
+    def _check_room(self, needed: int) -> None:
+        storage = self.stream.config.storage
+        if not self._account.would_exceed(storage, needed):
+            return
+        if storage == "memory":
+            raise errors.MEMORY_RESOURCES_EXCEEDED()
+        raise errors.STORAGE_RESOURCES_EXCEEDED()
 
     def _store(self, entry: Entry) -> None:
         if entry.seq <= self._last_seq:
@@ -221,13 +262,51 @@ class Restore:
     # The end ----------------------------------------------------------------------------------------
 
     def _end(self, reply: bytes) -> None:
-        if self._state is None or not self._reader.ended:
+        if not self._source.ended:
             self._fail("backup was truncated", reply)
+        elif self._source.files is not None:
+            self._thin_out(self._source.files, 0, reply)
+        elif self._state is None:
+            self._fail("backup was truncated", reply)
+        else:
+            last_seq = _number(self._state, "last_seq")
+            self._close(last_seq, _moment(self._state, "last_ts"), reply)
+
+    def _thin_out(self, files: tar_archive.Reader, seq: int, reply: bytes) -> None:
+        """What had been deleted goes again, from ``seq`` on, some of it per turn."""
+        if self._done:
             return
-        last = max(_number(self._state, "last_seq"), self._last_seq)
+        stream, index = self.stream, self.stream.store.index
         try:
-            if last > self.stream.store.index.last_seq:
-                self.stream.append_nothing(b"_", last, _moment(self._state, "last_ts"))
+            if stream.closed:
+                raise RestoreError("the stream is gone")
+            for _ in range(_TURN_ENTRIES):
+                found = index.next_seq(seq)
+                if found is None:
+                    self._complete_older(files, reply)
+                    return
+                if not files.holds(found):
+                    stream.remove(found, "restore")
+                seq = found + 1
+        except (RestoreError, StoreFailed) as error:
+            self._fail(str(error), reply)
+            return
+        self._engine.soon(lambda: self._thin_out(files, seq, reply))
+
+    def _complete_older(self, files: tar_archive.Reader, reply: bytes) -> None:
+        """Raises RestoreError, StoreFailed."""
+        if files.meta.get("name") != self.stream.name:
+            raise RestoreError("stream names do not match")
+        self.stream.created_ns = _moment(files.meta, "Created") or self.stream.created_ns
+        if files.first_seq > self.stream.store.index.first_seq():
+            self.stream.remove_below(files.first_seq)
+        self._close(*files.last(), reply)
+
+    def _close(self, last_seq: int, last_time_ns: int, reply: bytes) -> None:
+        """The stream ends at ``last_seq``, also when that isn't there any more."""
+        try:
+            if max(last_seq, self._last_seq) > self.stream.store.index.last_seq:
+                self.stream.append_nothing(b"_", max(last_seq, self._last_seq), last_time_ns)
         except StoreFailed as error:
             self._fail(str(error), reply)
             return
@@ -248,8 +327,9 @@ class Restore:
             return
         self._stop()
         stream.restored()
-        for name, config, fill in consumers:
-            consumer = stream.consumers.restored(name, config, fill)
+        for (name, config, fill), content in zip(consumers, self._consumers, strict=True):
+            created_ns = _moment(content["config"], "Created") or self._engine.now_ns()
+            consumer = stream.consumers.restored(name, config, fill, created_ns)
             stream.consumers.begin(consumer, lambda _error: None)
         stream.save(lambda error: self._saved(reply, error))
 

@@ -127,7 +127,7 @@ class Snapshot:
         now_ns = self._began_ns
         parts = [archive.MAGIC, _file(b"state.json", state, now_ns)]
         for consumer in consumers:
-            name = b"consumers/" + consumer.name.encode()
+            name = archive.CONSUMERS + consumer.name.encode()
             parts.append(_file(name, _consumer(consumer, self._last_seq), now_ns))
         size = 0
         index = self._stream.store.index

@@ -102,12 +102,13 @@ class Stream(StreamFields):
         self._change_features(None)
         if recovered:
             self.consumers.load(self.engine.now_ns())
-            self._trim_after_crash()
+            self._trim()
         self.subscribe()
         self.arm_age()
 
-    def _trim_after_crash(self) -> None:
-        """A message may be on disk, and what its coming removed still there."""
+    def _trim(self) -> None:
+        """After a crash a message may be on disk, and what its coming removed still there; a snapshot may hold more
+        than its stream is allowed now."""
         if self.intake.limited and not self.store.error:
             trim.enforce(self)
 
@@ -115,6 +116,7 @@ class Stream(StreamFields):
         """The snapshot is whole. The caller saves the description."""
         self.restoring = False
         self.start()
+        self._trim()
 
     def subscribe(self) -> None:
         self.account.unsubscribe(self._subs)
@@ -297,7 +299,7 @@ class Stream(StreamFields):
         self._grouped = self._grouped or grouped
         if self.republish is not None:
             self.republish.noted(seq, previous)
-        if self.intake.limited:
+        if self.intake.limited and not self.restoring:
             trim.enforce(self, subject)
         if self.age_timer is None and self.config.max_age:
             self.arm_age()
