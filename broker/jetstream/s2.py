@@ -14,6 +14,8 @@ from array import array
 from functools import cache
 from typing import Final
 
+from broker import builds
+
 BLOCK_MAX: Final = 4 * 1024 * 1024
 #: Bytes that are written in one chunk.
 CHUNK_BYTES: Final = 64 * 1024
@@ -102,6 +104,8 @@ def _table() -> array[int]:
 
 def checksum(data: bytes) -> int:
     """CRC-32C, masked as Snappy does it."""
+    if builds.speedups is not None:
+        return int(builds.speedups.s2_checksum(data))
     table, crc = _table(), 0xFFFFFFFF
     even = len(data) & ~1
     for pair in memoryview(data)[:even].cast("H"):
@@ -121,6 +125,10 @@ def checksum(data: bytes) -> int:
 
 def decode_block(block: bytes) -> bytes:
     """Raises S2Error."""
+    if builds.speedups is not None:
+        found: bytes | None = builds.speedups.s2_block(block, BLOCK_MAX)
+        if found is not None:
+            return found  # otherwise what follows says what is wrong
     try:
         return _decode_block(block)
     except IndexError as error:

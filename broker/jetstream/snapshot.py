@@ -33,6 +33,9 @@ _WINDOW_MAX: Final = 32 * 1024 * 1024
 #: Without an answer for so long the client is taken to be gone.
 _ANSWER_S: Final = 5.0
 _INTEREST_S: Final = 2.0
+#: Clients subscribe after the answer, and may have a wildcard subscription that takes the subject as well but drops
+#: what comes there: a subscription to the subject itself is waited for.
+_NAMED_S: Final = 1.0
 #: Bytes of messages that are read in one turn.
 _TURN_BYTES: Final = 128 * 1024
 
@@ -97,7 +100,8 @@ class Snapshot:
         self._ack = f"$JS.SNAPSHOT.ACK.{stream.name}.{stream.engine.unique()}".encode()
         self._blocks = self._plain(with_consumers=not asked.no_consumers)
         self._ready = bytearray(s2.BEGIN)
-        self._read_all = self._encoding = self._done = False
+        self._sublist = stream.account.core.sublist
+        self._begun = self._read_all = self._encoding = self._done = False
         self._sent = 0
         self._subs: list[InternalSubscription] = []
         self._timer: Timer | None = None
@@ -107,14 +111,25 @@ class Snapshot:
         log.info("Starting snapshot for stream '%s > %s'", stream.account.name, stream.name)
         self._advise("SNAPSHOT_CREATE", "snapshot_create", {"state": self._state})
         self._subs = [stream.account.subscribe(self._ack + b".>", self._answered)]
-        if stream.account.has_interest(self._deliver):
-            self._expect_answer()
-            self._go_on()
+        self._sublist.watch(self._deliver, self._heard)
+        if self._is_heard_by_name():
+            self._begin()
         else:
-            self._timer = stream.engine.after(_INTEREST_S, self._late)
+            heard = stream.account.has_interest(self._deliver)
+            wait_s = _NAMED_S if heard else _INTEREST_S
+            self._timer = stream.engine.after(wait_s, self._begin)
 
-    def _late(self) -> None:
-        self._timer = None
+    def _is_heard_by_name(self) -> bool:
+        return not self._sublist.is_of_family(self._deliver)
+
+    def _heard(self) -> None:
+        if not self._begun and self._is_heard_by_name():
+            self._stream.engine.soon(self._begin)
+
+    def _begin(self) -> None:
+        if self._begun or self._done:
+            return
+        self._begun = True
         self._expect_answer()
         self._go_on()
 
@@ -211,6 +226,7 @@ class Snapshot:
         if self._timer is not None:
             self._timer.cancel()
         stream = self._stream
+        self._sublist.unwatch(self._deliver, self._heard)
         stream.account.publish(self._deliver, b"", header=b"NATS/1.0 %b\r\n\r\n" % status)
         stream.account.unsubscribe(self._subs)
         end_ns = stream.engine.now_ns()

@@ -19,6 +19,7 @@ What is here has a twin in plain Python, which says what it is for and which eve
     writers.pxi        (threads that broker.app.workers has in Python)
     deliver.pxi        broker.jetstream.consumer_burst.lines
     acks.pxi           broker.jetstream.consumer_acks.AckIntake
+    s2.pxi             broker.jetstream.s2.checksum and decode_block
     ledger.pxi         broker.storage.consumer_state.PendingMessages, ConsumerState and ChangeLog
 
 No object is made for a message on its way through the lanes; whatever isn't a publish in its usual form goes to
@@ -72,6 +73,7 @@ include "appending.pxi"
 include "plain_publish.pxi"
 include "answers.pxi"
 include "writers.pxi"
+include "s2.pxi"
 include "ledger.pxi"
 include "acks.pxi"
 include "deliver.pxi"

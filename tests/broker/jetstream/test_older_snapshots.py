@@ -12,6 +12,7 @@ from typing import Any
 import nats
 import pytest
 
+from broker import builds
 from broker.jetstream import archive, s2, tar_archive
 from tests.support.older_snapshots import DIRECTORY, said
 from tests.support.servers import Server
@@ -171,6 +172,45 @@ def test_damage_is_refused_or_read_but_never_a_surprise() -> None:
         except archive.ArchiveError:
             refused += 1
     assert refused > 40
+
+
+def blocks(data: bytes) -> list[bytes]:
+    """The compressed ones of a stream of chunks, without their checksums."""
+    found = []
+    while data:
+        size = int.from_bytes(data[1:4], "little")
+        if data[0] == 0:
+            found.append(data[8 : 4 + size])
+        data = data[4 + size :]
+    return found
+
+
+def decoded(block: bytes) -> bytes | str:
+    try:
+        return s2.decode_block(block)
+    except s2.S2Error as error:
+        return str(error)
+
+
+@pytest.mark.skipif(builds.speedups is None, reason="nothing compiled: there is no twin to compare")
+def test_both_builds_decode_or_refuse_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    pick = random.Random(11)
+    for block in blocks(snapshot(VERSIONS[0])[0])[:3]:
+        bent = [bytearray(block) for _ in range(60)]
+        for each in bent[1:]:
+            at = pick.choice((pick.randrange(len(each)), pick.randrange(40)))
+            each[at] ^= 1 << pick.randrange(8)
+            del each[len(each) - pick.choice((0, 0, 1, 30)) :]
+        compiled = [decoded(bytes(each)) for each in bent]
+        with monkeypatch.context() as plain:
+            plain.setattr(builds, "speedups", None)
+            assert [decoded(bytes(each)) for each in bent] == compiled
+        assert isinstance(compiled[0], bytes)
+        assert any(isinstance(each, str) for each in compiled)
+        sums = [s2.checksum(bytes(each[:at])) for at, each in enumerate(bent)]
+        with monkeypatch.context() as plain:
+            plain.setattr(builds, "speedups", None)
+            assert [s2.checksum(bytes(each[:at])) for at, each in enumerate(bent)] == sums
 
 
 def test_what_is_kept_until_the_end_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

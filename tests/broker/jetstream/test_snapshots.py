@@ -130,6 +130,38 @@ async def test_a_snapshot_restores_everything_on_the_other_server(
             await party.client.close()
 
 
+async def test_who_subscribes_after_the_answer_gets_all_of_it(
+    both_servers: tuple[Server, Server],
+) -> None:
+    """As jsm.go does, while a subscription with a wildcard already takes whatever comes to its inboxes."""
+    party = Party(await nats.connect(both_servers[0].url))
+    client = party.client
+    try:
+        await filled(party, 60)
+        passed_over = await client.subscribe("late.>")
+        asked = b'{"deliver_subject":"late.inbox"}'
+        for again in range(3):
+            await client.request("$JS.API.STREAM.SNAPSHOT.S", asked, timeout=5)
+            sub = await client.subscribe("late.inbox")
+            data = b""
+            while (message := await sub.next_msg(5)).data:
+                data += message.data
+                if message.reply:
+                    await message.respond(b"")
+            entries = archive.Reader(100_000).feed(s2.Decoder().feed(data))
+            assert entries[0].name == b"state.json", again
+            assert len([each for each in entries if each.seq]) == 57
+            await sub.unsubscribe()
+        await passed_over.unsubscribe()
+        inbox = await client.subscribe("other.*")  # nobody will come who asks for it by name
+        asked = b'{"deliver_subject":"other.inbox"}'
+        await client.request("$JS.API.STREAM.SNAPSHOT.S", asked, timeout=5)
+        assert (await inbox.next_msg(5)).data.startswith(s2.BEGIN)
+    finally:
+        await party.api("STREAM.DELETE.S")
+        await client.close()
+
+
 async def test_what_can_not_be_restored_leaves_no_stream(
     both_servers: tuple[Server, Server],
 ) -> None:
