@@ -35,13 +35,14 @@ def api_statistics(total: int, errors: int, pending: int) -> dict[str, int]:
 
 
 def _use(account: "JetStreamAccount", terms: JetStreamTerms | None) -> dict[str, Any]:
+    """As with nats-server, the consumers of mirrors and sources count here, and only here."""
     return {
         "memory": account.memory_bytes,
         "storage": account.store_bytes,
         "reserved_memory": account.reserved("memory"),
         "reserved_storage": account.reserved("file"),
         "streams": len(account.streams),
-        "consumers": sum(len(stream.consumers) for stream in account.streams.values()),
+        "consumers": sum(stream.consumers.total for stream in account.streams.values()),
         "limits": _limits(terms),
     }
 

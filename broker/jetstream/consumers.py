@@ -59,6 +59,11 @@ class Consumers:
     def __len__(self) -> int:
         return sum(not consumer.config.direct for consumer in self._by_name.values())
 
+    @property
+    def total(self) -> int:
+        """With those of mirrors and sources."""
+        return len(self._by_name)
+
     def __iter__(self) -> Iterator[Consumer]:
         return iter([self._by_name[name] for name in sorted(self._by_name)])
 

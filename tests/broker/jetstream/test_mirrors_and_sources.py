@@ -64,6 +64,8 @@ async def test_a_mirror_has_the_sequences_times_and_gaps_of_its_origin(same: Sam
         await party.ask("$JS.API.DIRECT.GET.M", {"last_by_subj": "o.new"})
         await party.api("CONSUMER.NAMES.ORIGIN")
         await party.api("STREAM.INFO.ORIGIN")
+        account = json.loads((await party.client.request("$JS.API.INFO")).data)
+        party.transcript.append(account["consumers"])
         await party.api("STREAM.PURGE.M", {"keep": 2})
         await party.publish("o.new", b"8")
         await party.sequence("M", 8)
