@@ -176,7 +176,7 @@ class DirectGet(Feature):
         pending = index.count_matching(wanted, start, end)
         room = asked.max_bytes or self._bytes_max()
         previous = sent = 0
-        while sent < asked.batch and room > 0:
+        while sent < asked.batch:
             seq = index.next_matching(wanted, start, end)
             if seq is None:
                 break
@@ -188,6 +188,8 @@ class DirectGet(Feature):
             self._send_one_of_many(reply, asked, message, pending, previous)
             previous, sent = seq, sent + 1
             room -= _weight(message)
+            if room <= 0:
+                break
             yield
         if not sent and asked.batch > 0:
             raise Refused(_NOT_FOUND)

@@ -200,7 +200,9 @@ class Intake(PlainIntake):
         self._counts = config.allow_msg_counter
         transform = config.subject_transform
         self._transform = (
-            Transform(transform.src.encode(), transform.dest.encode()) if transform else None
+            Transform(transform.src.encode(), transform.dest.encode())
+            if transform and transform.dest
+            else None
         )
         options = account.engine.options
         self._buffered_msgs = options.max_buffered_msgs

@@ -67,8 +67,8 @@ class Stream(StreamFields):
         self.restoring = False
         #: Messages that were found damaged when they were read.
         self.damaged: set[int] = set()
-        #: A purge of everything has been asked for since the start: also an unused stream shows a first sequence then.
-        self.was_emptied = False
+        #: It began with a first sequence, or has been purged since: also an unused stream shows that sequence then.
+        self.was_emptied = config.first_seq > 0
         self.consumers = Consumers(self)
         self.features: list[Feature] = []
         #: The feature that gathers atomic batches.

@@ -58,7 +58,7 @@ def shown_config(config: StreamConfig) -> dict[str, Any]:
 def state(stream: "Stream", *, details: bool = False) -> dict[str, Any]:
     index = stream.store.index
     first, last = index.first_seq(), index.last_seq
-    began = last or index.floor > 1 or stream.config.first_seq or stream.was_emptied
+    began = last or index.floor > 1 or stream.was_emptied
     fields: dict[str, Any] = {
         "messages": index.messages,
         "bytes": index.bytes,

@@ -80,6 +80,8 @@ def checked_update(
 ) -> StreamConfig:
     """A complete copy of ``new`` if ``old`` may become it; raises ApiError."""
     new = checked_config(new, pedantic, limits, find)
+    # What was filled in must agree as well; a creation is checked once only, as by nats-server.
+    new = checked_config(new, pedantic, limits, find)
     for forbidden, text in (
         (new.name != old.name, "stream configuration name must match original"),
         (new.storage != old.storage, "stream configuration update can not change storage type"),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import nats
+from nats.errors import Error as NatsError
 
 from tests.support.servers import NATS_SERVER, OURS, Server, running
 from tests.support.side_by_side import Side, differences
@@ -53,7 +54,8 @@ class Player:
     def step(self) -> Step:
         kinds = (
             (self._publish, 30), (self._pull, 16), (self._ack, 16), (self._consumer, 8), (self._stream, 5),
-            (self._look, 12), (self._get, 8), (self._delete_message, 4), (self._purge, 3), (self._remove, 3),
+            (self._look, 12), (self._get, 8), (self._direct, 8), (self._delete_message, 4), (self._purge, 3),
+            (self._remove, 3), (self._steer, 4),
         )  # fmt: skip
         functions, weights = zip(*kinds, strict=True)
         chosen: Callable[[], Step] = self.rng.choices(functions, weights)[0]
@@ -89,6 +91,10 @@ class Player:
             "storage": ("file", "memory"), "allow_direct": (True,), "allow_rollup_hdrs": (True,),
             "deny_delete": (True,), "deny_purge": (True,), "duplicate_window": (_SECOND * 60,), "description": ("d",),
             "max_consumers": (1, 2), "compression": ("none", "s2"), "discard_new_per_subject": (True,),
+            "allow_msg_ttl": (True,), "allow_msg_counter": (True,), "first_seq": (5,), "metadata": ({"k": "v"},),
+            "consumer_limits": ({"max_ack_pending": 5}, {"inactive_threshold": 3600 * _SECOND}),
+            "subject_transform": ({"src": "s.a", "dest": "s.b"}, {"src": "t.*", "dest": "t.x.{{wildcard(1)}}"}),
+            "subject_delete_marker_ttl": (60 * _SECOND,), "allow_msg_schedules": (True,), "allow_atomic": (True,),
         }  # fmt: skip
         for name in rng.sample(list(choices), rng.choice((0, 0, 1, 1, 2, 3))):
             found[name] = rng.choice(choices[name])
@@ -111,6 +117,8 @@ class Player:
             "ack_wait": (60 * _SECOND,), "inactive_threshold": (3600 * _SECOND,), "mem_storage": (True,),
             "ack_policy": ("none", "all", "explicit"), "backoff": ([60 * _SECOND, 90 * _SECOND],),
             "opt_start_seq": (2,), "rate_limit_bps": (10_000,), "flow_control": (True,),
+            "opt_start_time": ("2020-01-01T00:00:00Z", "2090-01-01T00:00:00Z"), "priority_groups": (["g"], ["g", "h"]),
+            "priority_policy": ("overflow", "prioritized", "pinned_client"), "pause_until": ("2020-01-01T00:00:00Z",),
         }  # fmt: skip
         config: dict[str, Any] = {"durable_name": name, "ack_policy": "explicit"}
         for key in rng.sample(list(choices), rng.choice((0, 0, 1, 1, 2, 3))):
@@ -130,6 +138,8 @@ class Player:
         choices = {
             "Msg_Id": ("1", "2", "3"), "Expected_Stream": ("S", "T"), "Expected_Last_Sequence": ("0", "3", "x"),
             "Expected_Last_Subject_Sequence": ("0", "1"), "Rollup": ("sub", "all", "x"), "Expected_Last_Msg_Id": ("1",),
+            "TTL": ("1h", "never", "x", "0"), "Incr": ("+1", "-3", "x"), "Required_Api_Level": ("1", "99", "x"),
+            "Expected_Last_Subject_Sequence_Subject": ("s.a", "s.*"),
         }  # fmt: skip
         headers = {}
         if self._some(0.25):
@@ -181,6 +191,29 @@ class Player:
         )))  # fmt: skip
         return self._api(f"STREAM.MSG.GET.{stream}", body)
 
+    def _direct(self) -> Step:
+        rng, stream = self.rng, self._name(STREAMS)
+        body = self._bent(rng.choice((
+            {"seq": rng.randrange(12)}, {"last_by_subj": rng.choice(SUBJECTS)}, {},
+            {"next_by_subj": rng.choice(FILTERS), "seq": rng.randrange(12)},
+            {"next_by_subj": rng.choice(FILTERS), "batch": 3, "seq": rng.randrange(1, 12)},
+            {"multi_last": [rng.choice(FILTERS)]}, {"multi_last": ["s.a", "s.b"], "batch": 1},
+            {"batch": 5, "max_bytes": 60, "seq": 1},
+        )))  # fmt: skip
+
+        async def step(side: Side) -> None:
+            await side.direct(stream, body)
+
+        return step
+
+    def _steer(self) -> Step:
+        rng, stream, name = self.rng, self._name(STREAMS), self._name(CONSUMERS)
+        operation, body = rng.choice((
+            ("PAUSE", {"pause_until": rng.choice(("2020-01-01T00:00:00Z", "2090-01-01T00:00:00Z", "x"))}),
+            ("PAUSE", {}), ("UNPIN", {"group": rng.choice(("g", "h", ""))}),
+        ))  # fmt: skip
+        return self._api(f"CONSUMER.{operation}.{stream}.{name}", self._bent(body))
+
     def _delete_message(self) -> Step:
         body = self._bent({"seq": self.rng.randrange(12), "no_erase": True})
         return self._api(f"STREAM.MSG.DELETE.{self._name(STREAMS)}", body)
@@ -223,6 +256,11 @@ async def run(seed: int, steps: int, ours: Server, theirs: Server) -> list[str]:
 
 
 def _compared(ours: list[Any], theirs: list[Any]) -> list[str]:
+    for _, answer in (*ours, *theirs):
+        error = answer.get("error") if isinstance(answer, dict) else None
+        text, found, names = (error or {}).get("description", "").partition("violates consumers: ")
+        if found:  # in any order
+            error["description"] = text + found + ", ".join(sorted(names.split(", ")))
     for _, answer in theirs:
         state = answer.get("state") if isinstance(answer, dict) else None
         if isinstance(state, dict) and state.get("deleted") == [0]:
@@ -256,7 +294,12 @@ def main(arguments: list[str]) -> int:
         running(NATS_SERVER, config(Path(directory, "theirs"))) as theirs,
     ):
         for seed in range(options.first, options.first + options.seeds):
-            lines = asyncio.run(run(seed, options.steps, ours, theirs))
+            try:
+                lines = asyncio.run(run(seed, options.steps, ours, theirs))
+            except (NatsError, OSError):
+                lost = [server.name for server in (ours, theirs) if not server.is_running()]
+                print(f"seed {seed}: lost {lost}")
+                raise
             failed += bool(lines)
             print("\n".join(lines), end="\n" if lines else "", flush=True)
     print(f"{options.seeds} seeds of {options.steps} steps, {failed} differ")

@@ -74,6 +74,28 @@ class Side:
         self._subs[subject] = await self.client.subscribe(subject, queue=queue)
         await self.client.flush()
 
+    async def direct(self, stream: str, body: Any) -> None:
+        """A direct get, and all that it is answered with."""
+        inbox = f"_INBOX.direct.{self._next_inbox}"
+        self._next_inbox += 1
+        sub = await self.client.subscribe(inbox)
+        subject = f"$JS.API.DIRECT.GET.{stream}"
+        await self.client.publish(subject, json.dumps(body).encode(), reply=inbox)
+        many = "batch" in body or "multi_last" in body
+        while True:
+            try:
+                message = await sub.next_msg(timeout=DEADLINE_S)
+            except NoAnswer:
+                self.note(f"{subject} {body}", "silence")
+                break
+            headers = dict(message.headers or {})
+            for own in ("Nats-Time-Stamp",):
+                headers.pop(own, None)
+            self.note(f"{subject} {body}", (headers, message.data))
+            if not many or "Status" in headers:
+                break
+        await sub.unsubscribe()
+
     async def leave(self, subject: str) -> None:
         await self._subs.pop(subject).unsubscribe()
         await self.client.flush()
