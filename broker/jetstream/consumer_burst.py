@@ -1,7 +1,7 @@
 """The common case of a consumer's turn, many messages at once: new ones, to one plain client, without pace or pins.
 
 What it does is what ``consumer_delivery`` does message by message; it only looks less often. Where anything else
-comes in (redelivery, several requests, filters that take little, limits in bytes), it does nothing and leaves it to
+comes in (redelivery, several receivers, filters that take little, limits in bytes), it does nothing and leaves it to
 that.
 """
 
@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from broker import builds
 from broker.jetstream.consumer_pull import Pull
-from broker.jetstream.consumer_push import Push
-from broker.jetstream.consumer_requests import PullRequest
 from broker.storage.store import Message
 
 if TYPE_CHECKING:
@@ -26,16 +24,11 @@ def deliver(
     """Up to ``limit`` messages go out; their sequences and size. ``waiting`` is what was never delivered before."""
     mode = consumer.mode
     if isinstance(mode, Pull):
-        target: Pull | Push | PullRequest | None = mode.requests.only
-        if not isinstance(target, PullRequest) or target.bytes_left > 0:
-            return [], 0
-        if target.expires_ns and target.expires_ns <= now_ns:
-            return [], 0
-        limit, bytes_max = min(limit, target.left), 0
-        inbox = target.reply
+        inbox, wanted = mode.requests.of_one_inbox(now_ns)
+        limit, bytes_max = min(limit, wanted), 0
     else:
-        target, inbox, bytes_max = mode, mode.reply, mode.room()
-    sid = consumer.outlet.sid(inbox)
+        inbox, bytes_max = mode.reply, mode.room()
+    sid = consumer.outlet.sid(inbox) if inbox else b""
     if not sid:
         return [], 0
     seqs = consumer.ledger.run(consumer.stream.end, min(limit, _RUN_MAX))
@@ -48,8 +41,10 @@ def deliver(
     consumer.ledger.deliver_run(seqs, now_ns)
     consumer.outlet.put(data, count, size)
     if isinstance(mode, Pull):
-        mode.requests.count_off_only(count)
-    mode.sent(target, size, now_ns)
+        for request in mode.requests.count_off(count):
+            mode.sent(request, 0, now_ns)
+    else:
+        mode.sent(mode, size, now_ns)
     return seqs, size
 
 

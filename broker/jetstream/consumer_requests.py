@@ -7,6 +7,7 @@ Source   nats-server ``consumer.go`` (nextReqFromMsg, waitQueue, nextWaiting, pr
 import json
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from broker.jetstream import json_text
@@ -146,10 +147,17 @@ class Requests:
     def full(self) -> bool:
         return len(self._queue) >= self._limit
 
-    @property
-    def only(self) -> PullRequest | None:
-        """The single request that waits; None when there are none or several."""
-        return self._queue[0] if len(self._queue) == 1 else None
+    def of_one_inbox(self, now_ns: int) -> tuple[bytes, int]:
+        """The inbox of all requests and how many messages they take; nothing when it's not that simple."""
+        queue = self._queue
+        if not queue or (self.by_priority and len(queue) > 1):
+            return b"", 0
+        inbox = queue[0].reply
+        for request in queue:
+            late = 0 < request.expires_ns <= now_ns
+            if late or request.bytes_left > 0 or request.reply != inbox:
+                return b"", 0
+        return inbox, self.wanted()
 
     def add(self, request: PullRequest) -> bool:
         """False when the queue is full."""
@@ -207,13 +215,17 @@ class Requests:
             return request
         return None
 
-    def count_off_only(self, count: int) -> None:
-        """The one request that waits was given so many messages."""
-        request = self._queue[0]
-        request.left -= count
-        request.delivered += count
-        if request.left <= 0:
-            self._queue.popleft()
+    def count_off(self, count: int) -> list[PullRequest]:
+        """So many messages went out, to one request after the other, as ``next`` gives them. Returns who got some."""
+        queue = self._queue
+        given = list(islice(queue, count))
+        rounds = min(min(request.left for request in queue) - 1, count // len(queue))
+        for request in queue:
+            request.left -= rounds
+            request.delivered += rounds
+        for _ in range(count - rounds * len(queue)):
+            self._count_off(queue[0], 0)
+        return given
 
     def _count_off(self, request: PullRequest, size: int) -> None:
         if request.bytes_left > 0:

@@ -230,6 +230,8 @@ cdef inline int read_line(const char *data, Py_ssize_t pos, Py_ssize_t line_end,
         match = None
     publish.subject = first
     publish.rest = first + publish.subject_size + 1
+    while publish.rest < at and data[publish.rest] == c" ":  # nats.py leaves the place of a reply empty
+        publish.rest += 1
     publish.size = digits_back(data, publish.rest, &at)
     publish.header_size = 0
     if publish.size < 0 or publish.size > sender.max_payload:

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from broker import builds
+from broker.core import publish
 from broker.core.options import ServerOptions
 from tests.support.wire import CONNECT, MemoryWire, Wired
 
@@ -27,6 +29,20 @@ def converse(*blocks: bytes) -> bytes:
     wire = wired.connect()
     wired.send(wire, b"PING\r\n")  # the INFO that follows the first PONG is not what is looked at
     return wired.send(wire, *blocks)
+
+
+@pytest.mark.skipif(builds.speedups is None, reason="plain Python knows one way only")
+@pytest.mark.parametrize(
+    "line", [b"PUB a 1\r\nx", b"PUB a  1\r\nx", b"HPUB a  12 12\r\nNATS/1.0\r\n\r\n"]
+)
+def test_what_clients_send_takes_the_short_way(
+    line: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wired = Wired()
+    wire = wired.connect()
+    wired.send(wire, b"SUB a 1\r\n")
+    monkeypatch.setattr(publish, "one_operation", None)
+    assert wired.send(wire, 20 * (line + b"\r\n")).count(b"MSG a 1 ") == 20
 
 
 def test_in_one_block() -> None:
@@ -55,14 +71,16 @@ def test_cut_anyhow(cuts: list[int]) -> None:
         st.tuples(st.sampled_from([b"a.b", b"a.c", b"x"]), st.binary(max_size=12)), max_size=60
     ),
     st.integers(1, 400),
+    st.sampled_from([b" ", b"  ", b"   "]),
 )
-@settings(max_examples=80)
+@settings(max_examples=120)
 def test_runs_of_equal_lines_lose_and_reorder_nothing(
-    messages: list[tuple[bytes, bytes]], size: int
+    messages: list[tuple[bytes, bytes]], size: int, gap: bytes
 ) -> None:
-    """Payloads may hold CRLF and whole control lines; runs of one subject and size take the shortcut."""
+    """Payloads may hold CRLF and whole control lines; runs of one subject and size take the shortcut. Clients leave
+    two spaces where a reply would be."""
     messages = [m for m in messages for _ in range(1 + len(m[1]) % 13)]
-    stream = b"".join(b"PUB %b %d\r\n%b\r\n" % (s, len(p), p) for s, p in messages)
+    stream = b"".join(b"PUB %b%b%d\r\n%b\r\n" % (s, gap, len(p), p) for s, p in messages)
     wired = Wired()
     publisher, receiver = wired.connect(), wired.connect()
     wired.send(receiver, b"SUB > 7\r\n")

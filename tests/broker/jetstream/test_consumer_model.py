@@ -103,10 +103,15 @@ class ConsumerMachine(RuleBasedStateMachine):
 
     @rule(batch=st.integers(1, 6))
     def fetch(self, batch: int) -> None:
-        expected, limit = self._expected(batch), self.model.terms.max_ack_pending
-        if limit and len(self.model.pending) >= limit:  # else the rest would wait for room
+        """What was refused as often as it may go out leaves when somebody asks for the next one."""
+        model, limit = self.model, self.model.terms.max_ack_pending
+        before_it = dict(model.pending), set(model.exhausted), list(model.again)
+        self._exhaust()
+        expected = self._expected(batch)
+        if limit and len(model.pending) >= limit:  # else the rest would wait for room
             batch = len(expected)
         if not batch:
+            model.pending, model.exhausted, model.again = before_it
             return
         before = len(self.inbox.messages)
         body = json.dumps({"batch": batch, "no_wait": True}).encode()
@@ -158,7 +163,6 @@ class ConsumerMachine(RuleBasedStateMachine):
             model.again = [each for each in model.again if each != seq]
         elif seq not in model.again:
             model.again.append(seq)
-        self._exhaust()
 
     # What the world does -----------------------------------------------------------------------
 
