@@ -148,7 +148,10 @@ def _understand(client: "Client", line: bytes) -> _Usual | None:
     if size > client.max_payload or len(line) > client.server.options.max_control_line:
         return None
     reply = words[2] if with_reply else b""
-    return _find(client, words[1], reply, len(verb) + len(words[1]) + 2, header_size, size)
+    skip = len(verb) + len(words[1]) + 2
+    if with_reply and not reply:  # nats.py leaves the place of a reply empty
+        skip += 1
+    return _find(client, words[1], reply, skip, header_size, size)
 
 
 def _is_canonical(digits: bytes) -> bool:

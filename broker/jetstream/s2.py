@@ -1,4 +1,4 @@
-"""The framing of S2, a compression made of Snappy: chunks are written as they are, and read also when compressed.
+"""The framing of S2, a compression made of Snappy. Plain Python reads what is compressed and writes what isn't.
 
 Wire     chunk: u8 type · u24 length · body, little endian
          0xff  ``S2sTwO`` or ``sNaPpY``, the beginning of a stream
@@ -32,13 +32,23 @@ class S2Error(ValueError):
 
 
 def encode(data: bytes) -> bytes:
-    """Chunks that hold ``data`` as it is; ``BEGIN`` goes before the first ones."""
+    """Chunks that hold ``data``; ``BEGIN`` goes before the first ones."""
     parts: list[bytes] = []
     for at in range(0, len(data), CHUNK_BYTES):
         piece = data[at : at + CHUNK_BYTES]
-        head = (len(piece) + 4) << 8 | _PLAIN
-        parts += (head.to_bytes(4, "little"), checksum(piece).to_bytes(4, "little"), piece)
+        block = compress(piece)
+        kind, body = (_PLAIN, piece) if block is None else (_COMPRESSED, block)
+        head = (len(body) + 4) << 8 | kind
+        parts += (head.to_bytes(4, "little"), checksum(piece).to_bytes(4, "little"), body)
     return b"".join(parts)
+
+
+def compress(data: bytes) -> bytes | None:
+    """A block, when that is worth it; only the compiled build looks for what to save."""
+    if builds.speedups is None:
+        return None
+    found: bytes | None = builds.speedups.s2_compress(data)
+    return found
 
 
 class Decoder:

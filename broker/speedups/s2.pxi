@@ -140,3 +140,107 @@ def s2_block(bytes block not None, Py_ssize_t size_max):
     with nogil:
         whole = s2_elements(at + 1, end, out, size)
     return found if whole else None
+
+
+DEF TABLE_BITS = 14
+DEF PIECE_MAX = 65536
+
+
+cdef inline uint32_t four_bytes(const unsigned char *at) noexcept nogil:
+    cdef uint32_t value
+    memcpy(&value, at, 4)
+    return value
+
+
+cdef inline unsigned char *put_literal(unsigned char *out, const unsigned char *at, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t code = size - 1
+    if code < 60:
+        out[0] = <unsigned char>(code << 2)
+        out += 1
+    elif code < 256:
+        out[0] = 60 << 2
+        out[1] = <unsigned char>code
+        out += 2
+    else:
+        out[0] = 61 << 2
+        out[1] = <unsigned char>(code & 0xFF)
+        out[2] = <unsigned char>(code >> 8)
+        out += 3
+    memcpy(out, at, size)
+    return out + size
+
+
+cdef inline unsigned char *put_copy(unsigned char *out, Py_ssize_t offset, Py_ssize_t size) noexcept nogil:
+    """``size`` is 4 at least, and so is what is left of it after each full element."""
+    cdef Py_ssize_t length
+    while size > 0:
+        length = size if size <= 64 else 64 if size >= 68 else 60
+        if length < 12 and offset < 2048:
+            out[0] = <unsigned char>((offset >> 8) << 5 | (length - 4) << 2 | 1)
+            out[1] = <unsigned char>(offset & 0xFF)
+            out += 2
+        else:
+            out[0] = <unsigned char>((length - 1) << 2 | 2)
+            out[1] = <unsigned char>(offset & 0xFF)
+            out[2] = <unsigned char>(offset >> 8)
+            out += 3
+        size -= length
+    return out
+
+
+cdef unsigned char *s2_search(
+    const unsigned char *data, Py_ssize_t size, unsigned char *out, unsigned short *table
+) noexcept nogil:
+    """Where four bytes came before, what follows is copied for as long as it's the same. The longer nothing is found,
+    the larger the steps."""
+    cdef Py_ssize_t at = 0, done = 0, before, length, misses = 32
+    cdef uint32_t place
+    while at < size - 4:
+        place = four_bytes(data + at) * <uint32_t>0x1E35A7BD >> (32 - TABLE_BITS)
+        before = table[place]
+        table[place] = <unsigned short>at
+        if before >= at or four_bytes(data + before) != four_bytes(data + at):
+            at += misses >> 5
+            misses += 1
+            continue
+        if at > done:
+            out = put_literal(out, data + done, at - done)
+        length = 4
+        while at + length < size and data[before + length] == data[at + length]:
+            length += 1
+        out = put_copy(out, at - before, length)
+        at += length
+        done = at
+        misses = 32
+    if size > done:
+        out = put_literal(out, data + done, size - done)
+    return out
+
+
+def s2_compress(bytes data not None):
+    """A block that ``s2_block`` and any Snappy reads; None when that saves little. ``PIECE_MAX`` bytes at most."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), rest = size, used
+    cdef const unsigned char *start = <const unsigned char *>PyBytes_AS_STRING(data)
+    cdef unsigned char *block
+    cdef unsigned char *at
+    cdef unsigned short *table
+    if not 16 <= size <= PIECE_MAX:
+        return None
+    # In the worst case every 60 bytes of literals cost one more, and 4 that are copied never more than 3.
+    block = <unsigned char *>malloc(32 + size + size // 6 + (sizeof(unsigned short) << TABLE_BITS))
+    if block == NULL:
+        raise MemoryError
+    table = <unsigned short *>(block + (32 + size + size // 6) // 2 * 2)
+    at = block
+    with nogil:
+        memset(table, 0, sizeof(unsigned short) << TABLE_BITS)
+        while rest >= 0x80:
+            at[0] = <unsigned char>(rest & 0x7F | 0x80)
+            at += 1
+            rest >>= 7
+        at[0] = <unsigned char>rest
+        at = s2_search(start, size, at + 1, table)
+    used = at - block
+    found = PyBytes_FromStringAndSize(<const char *>block, used) if used < size - size // 8 else None
+    free(block)
+    return found

@@ -19,7 +19,7 @@ What is here has a twin in plain Python, which says what it is for and which eve
     writers.pxi        (threads that broker.app.workers has in Python)
     deliver.pxi        broker.jetstream.consumer_burst.lines
     acks.pxi           broker.jetstream.consumer_acks.AckIntake
-    s2.pxi             broker.jetstream.s2.checksum and decode_block
+    s2.pxi             broker.jetstream.s2.checksum and decode_block; compress has no twin
     ledger.pxi         broker.storage.consumer_state.PendingMessages, ConsumerState and ChangeLog
 
 No object is made for a message on its way through the lanes; whatever isn't a publish in its usual form goes to
@@ -37,7 +37,7 @@ from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
 from libc.stdio cimport snprintf
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memchr, memcmp, memcpy, memmove
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
 cdef extern from "string.h":
     void *memmem(const void *, size_t, const void *, size_t)

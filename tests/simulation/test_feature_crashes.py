@@ -21,6 +21,7 @@ SEEDS = (
 STREAMS = {
     "ORIGIN": {"subjects": ["o.>"]},
     "MIRROR": {"mirror": {"name": "ORIGIN"}},
+    "EMPTIED": {"mirror": {"name": "ORIGIN"}},
     "FILTERED": {"mirror": {"name": "ORIGIN", "filter_subject": "o.y"}},
     "COPIES": {"sources": [{"name": "ORIGIN"}]},
     "MIXED": {"subjects": ["m"], "sources": [{"name": "ORIGIN"}]},
@@ -70,7 +71,7 @@ class Life:
         self.asked[reply] = name
 
     def purge(self) -> None:
-        self.world.send("$JS.API.STREAM.PURGE.PURGED")
+        self.world.send(f"$JS.API.STREAM.PURGE.{self.rng.choice(('PURGED', 'EMPTIED'))}")
 
     def work(self) -> None:
         self.world.turn()
@@ -91,6 +92,10 @@ class Life:
         self.world.advance(60)
         origin = self.world.messages("ORIGIN")
         assert self.world.messages("MIRROR") == origin
+        emptied, state = self.world.messages("EMPTIED"), self.world.state("EMPTIED")
+        first_seq = max(state["first_seq"], 1)
+        assert emptied == {seq: found for seq, found in origin.items() if seq >= first_seq}
+        assert state["last_seq"] == max(origin, default=0), "a purge forgets no sequence"
         filtered = {seq: found for seq, found in origin.items() if found[0] == b"o.y"}
         assert self.world.messages("FILTERED") == filtered
         wanted = [payload for _, payload in origin.values()]

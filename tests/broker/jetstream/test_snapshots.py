@@ -7,8 +7,11 @@ from typing import Any
 
 import nats
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nats.aio.client import Client
 
+from broker import builds
 from broker.jetstream import archive, s2
 from tests.support.servers import Server
 from tests.support.twins import Party, jetstream_server
@@ -222,6 +225,24 @@ def test_plain_chunks_are_read_whatever_pieces_they_come_in() -> None:
         found += decoder.feed(stream[at : at + size])
         at += size
     assert found == data and decoder.is_between_chunks
+
+
+@given(
+    st.lists(
+        st.tuples(st.binary(max_size=90), st.integers(1, 3000), st.binary(max_size=70)), max_size=8
+    )
+)
+def test_what_is_compressed_is_decoded_by_both_builds(
+    parts: list[tuple[bytes, int, bytes]],
+) -> None:
+    data = b"".join(piece * times + rest for piece, times, rest in parts)[:300_000]
+    chunks = s2.encode(data)
+    assert s2.Decoder().feed(s2.BEGIN + chunks) == data
+    with pytest.MonkeyPatch.context() as plain:
+        plain.setattr(builds, "speedups", None)
+        assert s2.Decoder().feed(s2.BEGIN + chunks) == data
+    if builds.speedups is not None and len(data) > 100 * sum(len(a) + len(b) for a, _, b in parts):
+        assert len(chunks) < len(data) // 4, "what repeats takes little"
 
 
 def test_a_checksum_is_the_one_that_snappy_masks() -> None:
