@@ -6,10 +6,8 @@ the broker does, it is removed.
 Source   nats-server ``stream_backup.go`` (RestoreStreamV2), ``jetstream_api.go`` (processStreamRestore)
 """
 
-import json
 import logging
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,12 +30,18 @@ from broker.jetstream import (
 )
 from broker.jetstream.api import TYPE, Operation, Request, client_info
 from broker.jetstream.archive import CONSUMERS, Entry
-from broker.jetstream.consumer_config import ConsumerConfig
 from broker.jetstream.environment import Timer
 from broker.jetstream.errors import ApiError
 from broker.jetstream.publish import fields_of
+from broker.jetstream.restore_content import (
+    RestoreError,
+    consumer_of,
+    expiry_of,
+    moment_in,
+    number_in,
+    object_of,
+)
 from broker.jetstream.stream_config import StreamConfig
-from broker.storage.consumer_store import ConsumerRecord
 from broker.storage.store import StoreFailed
 
 if TYPE_CHECKING:
@@ -58,10 +62,6 @@ class JSApiStreamRestoreRequest:
     config: StreamConfig = json_form.nested(StreamConfig, optional=False, omit=False)
     #: What the client knows of the stream; the snapshot itself is believed.
     state: Any = json_form.anything()
-
-
-class RestoreError(ValueError):
-    """Why the snapshot can't be restored."""
 
 
 class _Source:
@@ -217,19 +217,19 @@ class Restore:
         if self._state is None and not older:
             if entry.name != b"state.json":
                 raise RestoreError("expected state.json first")
-            self._begin(_object(entry.payload, "state.json"))
+            self._begin(object_of(entry.payload, "state.json"))
         elif entry.seq:
             self._store(entry)
         elif entry.name.startswith(CONSUMERS) and (older or self._last_seq < self._first_seq):
-            self._consumers.append(_object(entry.payload, entry.name.decode(errors="replace")))
+            self._consumers.append(object_of(entry.payload, entry.name.decode(errors="replace")))
         else:
             raise RestoreError("expected message sequence")
 
     def _begin(self, state: dict[str, Any]) -> None:
         self._state = state
-        self._first_seq = max(_number(state, "first_seq"), 1)
+        self._first_seq = max(number_in(state, "first_seq"), 1)
         self._last_seq = self._first_seq - 1
-        self._check_room(_number(state, "bytes"))
+        self._check_room(number_in(state, "bytes"))
         if self._first_seq > 1:
             self.stream.remove_below(self._first_seq)
 
@@ -247,7 +247,7 @@ class Restore:
         self.stream.intake.check_size(len(entry.header), len(entry.payload))
         self._last_seq = entry.seq
         fields = fields_of(entry.header)
-        expires_ns = _expiry(fields.get(ttl.TTL), entry.time_ns)
+        expires_ns = expiry_of(fields.get(ttl.TTL), entry.time_ns)
         if 0 < expires_ns <= self._engine.now_ns():
             return  # its sequence stays empty
         mark = schedules.MARK if fields.get(schedules.PATTERN) else 0
@@ -269,8 +269,8 @@ class Restore:
         elif self._state is None:
             self._fail("backup was truncated", reply)
         else:
-            last_seq = _number(self._state, "last_seq")
-            self._close(last_seq, _moment(self._state, "last_ts"), reply)
+            last_seq = number_in(self._state, "last_seq")
+            self._close(last_seq, moment_in(self._state, "last_ts"), reply)
 
     def _thin_out(self, files: tar_archive.Reader, seq: int, reply: bytes) -> None:
         """What had been deleted goes again, from ``seq`` on, some of it per turn."""
@@ -297,7 +297,7 @@ class Restore:
         """Raises RestoreError, StoreFailed."""
         if files.meta.get("name") != self.stream.name:
             raise RestoreError("stream names do not match")
-        self.stream.created_ns = _moment(files.meta, "Created") or self.stream.created_ns
+        self.stream.created_ns = moment_in(files.meta, "Created") or self.stream.created_ns
         if files.first_seq > self.stream.store.index.first_seq():
             self.stream.remove_below(files.first_seq)
         self._close(*files.last(), reply)
@@ -321,14 +321,14 @@ class Restore:
             return
         stream = self.stream
         try:
-            consumers = [_consumer_of(content) for content in self._consumers]
+            consumers = [consumer_of(content) for content in self._consumers]
         except (RestoreError, ApiError) as refused:
             self._fail(str(refused), reply)
             return
         self._stop()
         stream.restored()
         for (name, config, fill), content in zip(consumers, self._consumers, strict=True):
-            created_ns = _moment(content["config"], "Created") or self._engine.now_ns()
+            created_ns = moment_in(content["config"], "Created") or self._engine.now_ns()
             consumer = stream.consumers.restored(name, config, fill, created_ns)
             stream.consumers.begin(consumer, lambda _error: None)
         stream.save(lambda error: self._saved(reply, error))
@@ -384,80 +384,6 @@ class Restore:
         if self._timer is not None:
             self._timer.cancel()
         self._account.unsubscribe([self._sub])
-
-
-def _object(data: bytes, name: str) -> dict[str, Any]:
-    try:
-        found = json.loads(data)
-    except ValueError as error:
-        raise RestoreError(f"error in {name}: {error}") from error
-    if not isinstance(found, dict):
-        raise RestoreError(f"error in {name}: not an object")
-    return found
-
-
-def _number(content: dict[str, Any], key: str) -> int:
-    value = content.get(key, 0)
-    if not isinstance(value, int) or not 0 <= value < 1 << 63:
-        raise RestoreError(f"error in state: {key}")
-    return value
-
-
-def _moment(content: dict[str, Any], key: str) -> int:
-    try:
-        return max(times.parse_time(str(content.get(key))), 0)
-    except ValueError:
-        return 0
-
-
-def _expiry(value: bytes | None, time_ns: int) -> int:
-    """As in ``ttl``; what is no time to live was none when it was stored either."""
-    try:
-        life_s = ttl.seconds(value) if value else 0
-    except ValueError:
-        return 0
-    return ttl.NEVER if life_s == ttl.NEVER else time_ns + life_s * times.SECOND if life_s else 0
-
-
-def _consumer_of(
-    content: dict[str, Any],
-) -> tuple[str, ConsumerConfig, Callable[[ConsumerRecord], None]]:
-    """Name, configuration, and what fills the record of a consumer. Raises RestoreError, ApiError."""
-    state = content.get("state")
-    if not isinstance(content.get("config"), dict) or not isinstance(state, dict):
-        raise RestoreError("a consumer is missing its config or its state")
-    config = json_form.decode(ConsumerConfig, json_form.dumps(content["config"]), strict=False)
-    name = config.durable_name or config.name
-    if not name:
-        raise RestoreError("a consumer has no name")
-    delivered, floor = _pair(state, "delivered"), _pair(state, "ack_floor")
-    try:
-        pending = {
-            int(seq): (int(each["Sequence"]), int(each["Timestamp"]))
-            for seq, each in (state.get("pending") or {}).items()
-        }
-        again = {int(seq): int(count) for seq, count in (state.get("redelivered") or {}).items()}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise RestoreError(f"error in the state of consumer {name}") from error
-
-    def fill(record: ConsumerRecord) -> None:
-        record.reset(*floor)
-        for seq, (consumer_seq, time_ns) in sorted(pending.items()):
-            record.delivered(seq, consumer_seq, time_ns, pending=True)
-            if seq in again:
-                record.touched(seq, time_ns, again[seq] + 1)
-        record.delivered(*delivered, 0, pending=False)
-        for seq in sorted(again.keys() - pending.keys()):
-            record.exhausted(seq, again[seq])
-
-    return name, config, fill
-
-
-def _pair(state: dict[str, Any], key: str) -> tuple[int, int]:
-    found = state.get(key)
-    if not isinstance(found, dict):
-        raise RestoreError(f"error in a consumer's state: {key}")
-    return _number(found, "stream_seq"), _number(found, "consumer_seq")
 
 
 OPERATIONS: Final = (Operation("STREAM.RESTORE", 1, "stream_restore_response", _restore),)
