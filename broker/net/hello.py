@@ -13,6 +13,8 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
+from broker.net.handshake import log_end
+
 log = logging.getLogger(__name__)
 
 #: First byte of a TLS record that carries a handshake.
@@ -89,7 +91,7 @@ class HelloListener:
                 ssl_handshake_timeout=self._handshake_s if secure else None,
             )
         except (OSError, ssl.SSLError) as error:
-            log.error("TLS handshake error: %s", error)
+            log_end(error)
             accepted.close()
         except asyncio.CancelledError:
             accepted.close()

@@ -1,7 +1,7 @@
 """TLS for NATS clients: INFO in clear and then the handshake, or the handshake first.
 
 Wire     INFO with tls_required, then the client's ClientHello; with ``handshake_first`` the ClientHello comes first
-Answers  a connection whose handshake fails or takes longer than ``timeout`` is closed without a word
+Answers  a connection whose handshake fails is told so by TLS; one that takes longer than ``timeout`` is just closed
 Source   nats-server ``client.go`` (doTLSServerHandshake), ``auth.go`` (checkClientTLSCertSubject)
 """
 
@@ -18,6 +18,7 @@ from broker.core.auth import Peer, PeerTls
 from broker.core.server import Server
 from broker.net import hello
 from broker.net.connection import Connection
+from broker.net.handshake import Handshake, log_end
 from broker.protocol.errors import Reason
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class TlsRules:
 def context_of(rules: TlsRules) -> ssl.SSLContext:
     """Raises TlsError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = Handshake
     context.minimum_version = _VERSIONS.get(rules.min_version, ssl.TLSVersion.TLSv1_2)
     load(context, rules)
     try:
@@ -220,7 +222,7 @@ class TlsConnection(Connection):
             self._early += bytes(block)
 
     def _refuse(self, clear: asyncio.Transport, error: Exception) -> None:
-        log.error("TLS handshake error: %s", error)
+        log_end(error)
         self._held = False
         if self.client is not None:
             self.server.close_client(self.client, Reason.TLS_HANDSHAKE, flush=False)

@@ -95,6 +95,26 @@ async def test_certificate_is_wanted(authority: Authority, tmp_path: Path) -> No
         assert answer == b""
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("first", [False, True])
+def test_who_is_turned_away_hears_why(
+    authority: Authority, tmp_path: Path, first: bool, version: ssl.TLSVersion
+) -> None:
+    more = f"verify: true, handshake_first: {str(first).lower()}"
+    context = trusting(authority)
+    context.maximum_version = version
+    with program(tmp_path, config(authority, more)) as server:
+        port = int(server.ports["nats"][0].rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=15) as clear:
+            if not first:
+                assert clear.recv(65536).startswith(b"INFO ")
+            with (
+                pytest.raises(ssl.SSLError, match="alert"),
+                context.wrap_socket(clear, server_hostname="127.0.0.1") as secured,
+            ):
+                secured.recv(65536)
+
+
 def ping(url: str, context: ssl.SSLContext) -> bytes:
     """What a client under TLS hears after PING; nothing when it was turned away."""
     port = int(url.rpartition(":")[2])
