@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import nats
 import pytest
 
-from tests.support.servers import Server
+from tests.support.servers import NATS_SERVER, OURS, Server, running
 from tests.support.twins import Party, on_both, twins
 
 Steps = Callable[[Party], Awaitable[None]]
@@ -17,6 +17,21 @@ def both_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ser
     """Ours and nats-server; whoever uses them leaves no stream behind (``same`` sees to it)."""
     with twins(tmp_path_factory.mktemp("twins")) as servers:
         yield servers
+
+
+@pytest.fixture(scope="session")
+def scenario_servers(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Server, Server]]:
+    """Ours and nats-server, with the same room; for scenarios, which begin and end without a stream."""
+    if not NATS_SERVER.available():
+        pytest.skip("nats-server is not installed")
+    configs = [
+        f'jetstream: {{store_dir: "{tmp_path_factory.mktemp(name)}", max_memory_store: 1GB, max_file_store: 1GB}}'
+        for name in ("ours", "theirs")
+    ]
+    with running(OURS, configs[0]) as ours, running(NATS_SERVER, configs[1]) as theirs:
+        yield ours, theirs
 
 
 @pytest.fixture

@@ -1,28 +1,19 @@
 """The same consumers on our broker and on nats-server: equal answers, messages, statuses and advisories."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
 
-import nats
 import pytest
 
-from tests.support.servers import NATS_SERVER, OURS, Server, running
-from tests.support.side_by_side import DEADLINE_S, QUIET_S, Side, differences, shape
-from tests.support.wait import until
+from tests.support.scenarios import Scenarios, hold
+from tests.support.servers import Server
+from tests.support.side_by_side import DEADLINE_S, Side, shape
 
 _SECOND = 1_000_000_000
 
-Scenario = Callable[[Side], Awaitable[None]]
-SCENARIOS: dict[str, Scenario] = {}
+SCENARIOS = Scenarios()
 
 
-def scenario(function: Scenario) -> Scenario:
-    SCENARIOS[function.__name__.removeprefix("_").replace("_", " ")] = function
-    return function
-
-
-@scenario
+@SCENARIOS.add
 async def _creating_in_all_three_forms(s: Side) -> None:
     await s.stream("A", subjects=["a.*"])
     explicit = {"ack_policy": "explicit"}
@@ -70,7 +61,7 @@ async def _creating_in_all_three_forms(s: Side) -> None:
     await s.api("STREAM.INFO.A")
 
 
-@scenario
+@SCENARIOS.add
 async def _start_policies(s: Side) -> None:
     await s.stream("P")
     await s.publish("p.a", "p.b", "p.a", "p.c", "p.b")
@@ -97,7 +88,7 @@ async def _start_policies(s: Side) -> None:
         await s.info("P", name)
 
 
-@scenario
+@SCENARIOS.add
 async def _starts_where_there_is_nothing_to_take(s: Side) -> None:
     await s.stream("N")
     await s.publish("n.a", "n.b", "n.a", "n.b", "n.c", "n.a")
@@ -117,7 +108,7 @@ async def _starts_where_there_is_nothing_to_take(s: Side) -> None:
         await s.info("N", name)
 
 
-@scenario
+@SCENARIOS.add
 async def _names_with_and_without_durable(s: Side) -> None:
     """Whether a consumer is durable decides about its threshold, and is what it was before the change."""
     await s.stream("I")
@@ -134,7 +125,7 @@ async def _names_with_and_without_durable(s: Side) -> None:
         await s.info("I", consumer)
 
 
-@scenario
+@SCENARIOS.add
 async def _pulling(s: Side) -> None:
     await s.stream("L")
     await s.consumer("L")
@@ -160,7 +151,7 @@ async def _pulling(s: Side) -> None:
     await s.pull("L", {"batch": 1}, count=0, name="NONE")
 
 
-@scenario
+@SCENARIOS.add
 async def _limits_of_requests(s: Side) -> None:
     await s.stream("R")
     await s.consumer("R", max_batch=5, max_expires=2 * _SECOND, max_bytes=1000, max_waiting=2)
@@ -181,7 +172,7 @@ async def _limits_of_requests(s: Side) -> None:
     await s.info("R")
 
 
-@scenario
+@SCENARIOS.add
 async def _every_word_of_an_acknowledgement(s: Side) -> None:
     await s.listen("$JS.EVENT.*.CONSUMER.>")
     await s.stream("K")
@@ -209,7 +200,7 @@ async def _every_word_of_an_acknowledgement(s: Side) -> None:
     await s.expect("$JS.EVENT.*.CONSUMER.>", 15)
 
 
-@scenario
+@SCENARIOS.add
 async def _acknowledging_all(s: Side) -> None:
     await s.stream("ALL", subjects=["all.*"])
     await s.consumer("ALL", ack_policy="all")
@@ -223,7 +214,7 @@ async def _acknowledging_all(s: Side) -> None:
     await s.info("ALL")
 
 
-@scenario
+@SCENARIOS.add
 async def _out_of_order_acknowledgements_and_filters(s: Side) -> None:
     await s.stream("OO")
     await s.publish("oo.x", "oo.a", "oo.x", "oo.a", "oo.a", "oo.x", "oo.a")
@@ -244,7 +235,7 @@ async def _out_of_order_acknowledgements_and_filters(s: Side) -> None:
     await s.info("OO", "W")
 
 
-@scenario
+@SCENARIOS.add
 async def _redelivery(s: Side) -> None:
     await s.listen("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>")
     await s.stream("RD")
@@ -265,7 +256,7 @@ async def _redelivery(s: Side) -> None:
     await s.info("B")
 
 
-@scenario
+@SCENARIOS.add
 async def _a_limit_of_unacknowledged_messages(s: Side) -> None:
     await s.stream("M")
     await s.consumer("M", max_ack_pending=2)
@@ -281,7 +272,7 @@ async def _a_limit_of_unacknowledged_messages(s: Side) -> None:
     await s.info("M")
 
 
-@scenario
+@SCENARIOS.add
 async def _pushing(s: Side) -> None:
     await s.stream("PU")
     await s.publish("pu.a", "pu.b")
@@ -316,7 +307,7 @@ async def _pushing(s: Side) -> None:
     await s.expect("to.heads", 1)
 
 
-@scenario
+@SCENARIOS.add
 async def _heartbeats_and_flow_control(s: Side) -> None:
     await s.stream("H")
     await s.publish(*["h.a"] * 25, data=b"x" * 100_000)
@@ -332,7 +323,7 @@ async def _heartbeats_and_flow_control(s: Side) -> None:
     await s.info("H")
 
 
-@scenario
+@SCENARIOS.add
 async def _pausing(s: Side) -> None:
     await s.listen("$JS.EVENT.*.CONSUMER.>")
     await s.stream("Z")
@@ -361,7 +352,7 @@ async def _reset(s: Side, name: str, body: dict[str, int] | None = None) -> None
     s.note(f"reset {name} {body}", {key: answer.get(key) for key in compared})
 
 
-@scenario
+@SCENARIOS.add
 async def _starting_over(s: Side) -> None:
     await s.stream("RS")
     await s.consumer("RS")
@@ -381,7 +372,7 @@ async def _starting_over(s: Side) -> None:
     await _reset(s, "N", {"seq": 1})
 
 
-@scenario
+@SCENARIOS.add
 async def _overflow(s: Side) -> None:
     await s.stream("OV")
     await s.consumer("OV", priority_groups=["A"], priority_policy="overflow")
@@ -399,7 +390,7 @@ async def _overflow(s: Side) -> None:
     await s.pull("OV", {"batch": 1, "group": "A", "min_ack_pending": 1})
 
 
-@scenario
+@SCENARIOS.add
 async def _pins(s: Side) -> None:
     await s.listen("$JS.EVENT.ADVISORY.CONSUMER.*.>")
     await s.stream("PI")
@@ -423,7 +414,7 @@ async def _pins(s: Side) -> None:
     await s.expect("$JS.EVENT.ADVISORY.CONSUMER.*.>", 4)
 
 
-@scenario
+@SCENARIOS.add
 async def _prioritized(s: Side) -> None:
     await s.stream("PR")
     await s.consumer("PR", priority_groups=["A"], priority_policy="prioritized")
@@ -435,167 +426,7 @@ async def _prioritized(s: Side) -> None:
     await s.expect(low, 1)
 
 
-@scenario
-async def _work_queues(s: Side) -> None:
-    await s.stream("WQ", retention="workqueue")
-    await s.publish("wq.a", "wq.b", "wq.a")
-    await s.consumer("WQ", ack_policy="none")
-    await s.consumer("WQ", deliver_policy="new")
-    await s.consumer("WQ", filter_subject="wq.a")
-    await s.consumer("WQ", "D")
-    await s.consumer("WQ", "D", filter_subject="wq.*")
-    await s.consumer("WQ", "D", filter_subject="wq.b")
-    await s.pull("WQ", b"2", count=2)
-    await s.ack(0)
-    await s.ack(1, b"+TERM")
-    await s.api("STREAM.INFO.WQ")
-    await s.info("WQ")
-    await s.api("CONSUMER.DELETE.WQ.C")
-    await s.api("STREAM.INFO.WQ")
-
-
-@scenario
-async def _interest(s: Side) -> None:
-    await s.stream("IN", retention="interest")
-    await s.publish("in.a")
-    await s.consumer("IN", "A")
-    await s.consumer("IN", "B", filter_subject="in.b")
-    await s.publish("in.a", "in.b", "in.b")
-    await s.pull("IN", b"3", count=3, name="A")
-    for index in range(3):
-        await s.ack(index)
-    await s.api("STREAM.INFO.IN")
-    await s.pull("IN", b"1", count=1, name="B")
-    await s.ack(3)
-    await s.api("STREAM.INFO.IN")
-    await s.api("CONSUMER.DELETE.IN.B")
-    await asyncio.sleep(QUIET_S)
-    await s.api("STREAM.INFO.IN")
-
-
-@scenario
-async def _deletions_and_purges(s: Side) -> None:
-    await s.listen("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>")
-    await s.stream("DE")
-    await s.consumer("DE")
-    await s.publish(*["de.a"] * 8)
-    await s.pull("DE", b"4", count=4)
-    await s.api("STREAM.MSG.DELETE.DE", {"seq": 2})
-    await s.api("STREAM.MSG.DELETE.DE", {"seq": 6})
-    await asyncio.sleep(QUIET_S)
-    await s.info("DE")
-    await s.api("STREAM.PURGE.DE", {"seq": 4})
-    await s.info("DE")
-    await s.pull("DE", b"1", count=1)
-    await s.api("STREAM.PURGE.DE")
-    await s.info("DE")
-    await s.publish("de.b")
-    await s.pull("DE", b"1", count=1)
-    await s.info("DE")
-    await s.expect("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>", 1)
-    inbox = await s.request("DE", {"batch": 1, "expires": 5 * _SECOND})
-    await s.waiting("DE", 1)
-    await s.api("CONSUMER.DELETE.DE.C")
-    await s.expect(inbox, 1)
-    await s.consumer("DE", "E")
-    inbox = await s.request("DE", {"batch": 5, "expires": 5 * _SECOND}, name="E")
-    await s.expect(inbox, 1)
-    await s.waiting("DE", 1, name="E")
-    await s.api("STREAM.DELETE.DE")
-    await s.expect(inbox, 1)
-
-
-@scenario
-async def _purges_with_a_filter(s: Side) -> None:
-    await s.stream("PF")
-    await s.consumer("PF")
-    await s.consumer("PF", "A", filter_subject="pf.a")
-    await s.publish("pf.a", "pf.b", "pf.a", "pf.b", "pf.a")
-    await s.pull("PF", b"3", count=3)
-    await s.ack(1)
-    await s.pull("PF", b"1", count=1, name="A")
-    for name in ("C", "A"):
-        await s.info("PF", name)
-    for purge in ({"filter": "pf.b"}, {"filter": "pf.a", "keep": 1}, {"filter": "pf.x"}):
-        await s.api("STREAM.PURGE.PF", purge)
-        for name in ("C", "A"):
-            await s.info("PF", name)
-    await s.publish("pf.b", "pf.a")
-    await s.ack(0)
-    for name in ("C", "A"):
-        await s.pull("PF", {"batch": 5, "no_wait": True}, count=3, name=name)
-        await s.info("PF", name)
-    await s.api("STREAM.PURGE.PF", {"filter": "pf.a", "seq": 7})
-    for name in ("C", "A"):
-        await s.info("PF", name)
-    await s.api("STREAM.INFO.PF")
-
-
-@scenario
-async def _purges_of_what_a_consumer_does_not_take(s: Side) -> None:
-    """What is still to come is left out: nats-server miscounts it after a purge of some of what a filter takes."""
-    await s.stream("X")
-    for name, filters in (
-        ("A", ["x.a.*"]), ("B", ["x.*.b"]), ("C", ["x.a.b", "x.c"]), ("D", ["x.d"]), ("E", ["x.>"]),
-    ):  # fmt: skip
-        await s.consumer("X", name, filter_subjects=filters)
-    await s.publish("x.a.b", "x.a.c", "x.c", "x.c.b")
-    await s.pull("X", {"batch": 1, "no_wait": True}, name="D")
-    for body in ({"filter": "x.*.b", "keep": 1}, {"filter": "x.c"}, {"filter": "x.d"}, {"keep": 9}):
-        await s.api("STREAM.PURGE.X", body)
-        for name in "ABCDE":
-            answer = await s.client.request(f"$JS.API.CONSUMER.INFO.X.{name}", timeout=5)
-            found = json.loads(answer.data)
-            s.note(f"{name} after {body}", (found["delivered"], found["ack_floor"]))
-
-
-@scenario
-async def _an_emptied_stream(s: Side) -> None:
-    for body in ({}, {"keep": 1}, {"seq": 1}, {"filter": "e.a"}, {"filter": ">"}):
-        await s.stream("E")
-        await s.api("STREAM.PURGE.E", body)
-        await s.api("STREAM.INFO.E")
-        await s.api("STREAM.DELETE.E")
-
-
-@scenario
-async def _interest_from_now_on(s: Side) -> None:
-    """A stream that had limits keeps what no consumer takes, until a consumer goes or takes others."""
-    for name, filters in (("N", []), ("O", ["o.a"]), ("P", ["p.a", "p.b"])):
-        await s.stream(name)
-        for each in filters:
-            await s.consumer(name, each[-1], filter_subject=each)
-        low = name.lower()
-        await s.publish(f"{low}.a", f"{low}.c", f"{low}.a", f"{low}.b", f"{low}.a")
-        for each in filters:
-            await s.pull(
-                name, {"batch": 2, "no_wait": True}, count=1 + (each[-1] == "a"), name=each[-1]
-            )
-            await s.ack(-1)
-        subjects = [f"{low}.>"]
-        await s.api(
-            f"STREAM.UPDATE.{name}", {"name": name, "subjects": subjects, "retention": "interest"}
-        )
-        await s.api(f"STREAM.INFO.{name}", {"deleted_details": True})
-        for each in reversed(filters):
-            await s.api(f"CONSUMER.DELETE.{name}.{each[-1]}")
-            await _settled(s, name)
-
-
-async def _settled(s: Side, stream: str) -> None:
-    """What a stream holds once nothing of it goes any more."""
-    counts = [-1]
-
-    async def still() -> bool:
-        answer = await s.client.request(f"$JS.API.STREAM.INFO.{stream}", timeout=5)
-        counts.append(json.loads(answer.data)["state"]["messages"])
-        return counts[-1] == counts[-2]
-
-    await until(still, f"{stream} keeps what it has")
-    await s.api(f"STREAM.INFO.{stream}", {"deleted_details": True})
-
-
-@scenario
+@SCENARIOS.add
 async def _more_deliveries_than_allowed(s: Side) -> None:
     """A message that was refused as often as it may go out stays awaited until somebody asks for the next one."""
     await s.stream("M")
@@ -611,7 +442,7 @@ async def _more_deliveries_than_allowed(s: Side) -> None:
     await s.expect("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", 1)
 
 
-@scenario
+@SCENARIOS.add
 async def _acknowledgements_that_others_hear(s: Side) -> None:
     """They are messages like others: subscriptions hear them, beside the consumer they are for."""
     await s.stream("OH", subjects=["oh.>"])
@@ -631,68 +462,8 @@ async def _acknowledgements_that_others_hear(s: Side) -> None:
     await s.info("OH")
 
 
-@scenario
-async def _limits_of_the_stream(s: Side) -> None:
-    await s.stream(
-        "LS",
-        max_consumers=1,
-        consumer_limits={"max_ack_pending": 5, "inactive_threshold": 60 * _SECOND},
-    )
-    await s.consumer("LS", max_ack_pending=6)
-    await s.consumer("LS")
-    await s.consumer("LS", "D")
-    await s.stream("LU")
-    await s.consumer("LU", max_ack_pending=10, inactive_threshold=60 * _SECOND)
-    for limits in (
-        {"max_ack_pending": 9}, {"inactive_threshold": 59 * _SECOND},
-        {"max_ack_pending": 10, "inactive_threshold": 60 * _SECOND}, {"max_ack_pending": 10}, {},
-    ):  # fmt: skip
-        config = {"name": "LU", "subjects": ["lu.>"], "consumer_limits": limits}
-        await s.api("STREAM.UPDATE.LU", config)
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
-    """Ours and nats-server, each with JetStream in a directory of its own."""
-    if not NATS_SERVER.available():
-        pytest.skip("nats-server is not installed")
-    configs = [
-        f'jetstream: {{store_dir: "{tmp_path_factory.mktemp(name)}", max_memory_store: 1GB, max_file_store: 1GB}}'
-        for name in ("ours", "theirs")
-    ]
-    with running(OURS, configs[0]) as ours, running(NATS_SERVER, configs[1]) as theirs:
-        yield ours, theirs
-
-
-async def _played(name: str, servers: tuple[Server, Server]) -> list[str]:
-    """What differs."""
-    clients = [await nats.connect(server.url) for server in servers]
-    try:
-        ours, theirs = map(Side, clients)
-        await asyncio.gather(SCENARIOS[name](ours), SCENARIOS[name](theirs))
-    finally:
-        for client in clients:
-            found = json.loads((await client.request("$JS.API.STREAM.NAMES", b"")).data)["streams"]
-            for stream in found or ():
-                await client.request(f"$JS.API.STREAM.DELETE.{stream}", b"")
-            await client.close()
-    lines = [
-        line
-        for (what, expected), (_, seen) in zip(theirs.seen, ours.seen, strict=False)
-        for line in differences(what, expected, seen)
-    ]
-    if len(ours.seen) != len(theirs.seen):
-        lines.append(
-            f"{len(theirs.seen)} things were seen of nats-server, {len(ours.seen)} of ours"
-        )
-    return lines
-
-
 @pytest.mark.parametrize("name", SCENARIOS)
-async def test_consumers_are_nats_servers(name: str, servers: tuple[Server, Server]) -> None:
-    """On a busy machine either server may be late for a time that a scenario names: what differs is played again."""
-    for _ in range(3):
-        lines = await _played(name, servers)
-        if not lines:
-            return
-    raise AssertionError("\n".join(lines))
+async def test_consumers_are_nats_servers(
+    name: str, scenario_servers: tuple[Server, Server]
+) -> None:
+    await hold(SCENARIOS[name], scenario_servers)
