@@ -55,6 +55,8 @@ class Model:
     config: dict[str, Any]
     messages: list[Stored] = field(default_factory=list)
     last_seq: int = 0
+    #: All of it was purged since the start; then also an unused stream shows its first sequence.
+    was_emptied: bool = False
     ids: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
@@ -223,8 +225,9 @@ class StreamMachine(RuleBasedStateMachine):
         gone = gone[: max(0, len(gone) - keep)] if keep else gone
         assert answer["success"] and answer["purged"] == len(gone)
         model.messages = [each for each in model.messages if each not in gone]
-        if below > model.last_seq and subject_filter in ("", ">"):
-            model.last_seq = below - 1
+        if subject_filter in ("", ">"):
+            model.was_emptied = model.was_emptied or not (below or keep)
+            model.last_seq = max(model.last_seq, below - 1)
 
     @rule(
         max_msgs=st.sampled_from([-1, 2, 5]), per_subject=st.sampled_from([-1, 1, 3]),
@@ -260,6 +263,7 @@ class StreamMachine(RuleBasedStateMachine):
         model = self.model
         model.ids = {i: (s, t) for i, (s, t) in model.ids.items() if s in model.seqs()}
         model.age(self.world.now_ns)
+        model.was_emptied = False
 
     # What must hold ----------------------------------------------------------------------------
 
@@ -271,7 +275,7 @@ class StreamMachine(RuleBasedStateMachine):
             "state"
         ]
         seqs = model.seqs()
-        after = model.last_seq + 1 if model.last_seq else 0
+        after = model.last_seq + 1 if model.last_seq or model.was_emptied else 0
         first = seqs[0] if seqs else after
         gaps = sorted(set(range(first, (seqs or [0])[-1])) - set(seqs))
         subjects: dict[str, int] = {}
