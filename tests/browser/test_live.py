@@ -179,13 +179,14 @@ def walk(page: Page) -> list[int]:
     )
     for bottom in range(height, 0, -view):
         stop = max(0, bottom - view)
-        page.evaluate(f"document.querySelector('.rows').scrollTop = {stop}")
         wanted = set(range(stop // 28, min(stop + view, height) // 28))
-        until(
-            page,
-            lambda wanted=wanted: wanted <= {row["index"] for row in rows(page)},
-            f"rows {min(wanted)} to {max(wanted)}",
-        )
+
+        def drawn(stop: int = stop, wanted: set[int] = wanted) -> bool:
+            """A view that follows the end goes there with a row that comes late, so the stop is said again."""
+            page.evaluate(f"document.querySelector('.rows').scrollTop = {stop}")
+            return wanted <= {row["index"] for row in rows(page)}
+
+        until(page, drawn, f"rows {min(wanted)} to {max(wanted)}")
         shown = rows(page)
         for row, number in zip(shown, numbers(shown), strict=True):
             found[row["index"]] = number
