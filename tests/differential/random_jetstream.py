@@ -18,7 +18,7 @@ from typing import Any
 import nats
 from nats.errors import Error as NatsError
 
-from tests.support.servers import NATS_SERVER, OURS, Server, running
+from tests.support.servers import NATS_SERVER, OURS, Server, kept_store, running
 from tests.support.side_by_side import Side, differences
 
 _SECOND = 1_000_000_000
@@ -291,7 +291,7 @@ def main(arguments: list[str]) -> int:
     with (
         tempfile.TemporaryDirectory() as directory,
         running(OURS, config(Path(directory, "ours"))) as ours,
-        running(NATS_SERVER, config(Path(directory, "theirs"))) as theirs,
+        running(NATS_SERVER, config(kept_store(Path(directory, "theirs")))) as theirs,
     ):
         for seed in range(options.first, options.first + options.seeds):
             try:

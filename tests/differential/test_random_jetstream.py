@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.differential.random_jetstream import config, run
-from tests.support.servers import NATS_SERVER, OURS, Server, running
+from tests.support.servers import NATS_SERVER, OURS, Server, kept_store, running
 
 STEPS = 60
 
@@ -18,7 +18,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
         pytest.skip("nats-server is not installed")
     with (
         running(OURS, config(tmp_path_factory.mktemp("ours"))) as ours,
-        running(NATS_SERVER, config(tmp_path_factory.mktemp("theirs"))) as theirs,
+        running(NATS_SERVER, config(kept_store(tmp_path_factory.mktemp("theirs")))) as theirs,
     ):
         yield ours, theirs
 

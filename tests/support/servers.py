@@ -56,6 +56,18 @@ NATS_SERVER = Contender("nats-server", ("nats-server",))
 CONTENDERS = (OURS, NATS_SERVER)
 
 
+def kept_store(directory: Path) -> Path:
+    """The same directory, as a store whose folder of streams stays when its last stream goes.
+
+    nats-server 2.15 removes that folder, when it is empty, some time after it has answered the deletion; a stream
+    made just then is refused (`error creating store for stream`). A file of another name keeps the folder.
+    """
+    streams = directory / "jetstream" / "$G" / "streams"
+    streams.mkdir(parents=True, exist_ok=True)
+    (streams / "kept").touch()
+    return directory
+
+
 @dataclass(slots=True)
 class Server:
     """One contender on its port, with its directory; `start` after `kill` takes the same port again."""

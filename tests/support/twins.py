@@ -19,7 +19,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from tests.support.servers import NATS_SERVER, OURS, Server, running
+from tests.support.servers import NATS_SERVER, OURS, Server, kept_store, running
 
 VOLATILE = {
     "created",
@@ -42,7 +42,8 @@ WAIT_LONG_S = 20.0
 
 @contextmanager
 def jetstream_server(ours: bool, directory: Path, config: str = "") -> Iterator[Server]:
-    settings = f'jetstream: {{store_dir: "{directory}"}}\n{config}'
+    store = directory if ours else kept_store(directory)
+    settings = f'jetstream: {{store_dir: "{store}"}}\n{config}'
     with running(OURS if ours else NATS_SERVER, settings) as server:
         yield server
 

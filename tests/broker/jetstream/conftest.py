@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import nats
 import pytest
 
-from tests.support.servers import NATS_SERVER, OURS, Server, running
+from tests.support.servers import NATS_SERVER, OURS, Server, kept_store, running
 from tests.support.twins import Party, on_both, twins
 
 Steps = Callable[[Party], Awaitable[None]]
@@ -26,9 +26,10 @@ def scenario_servers(
     """Ours and nats-server, with the same room; for scenarios, which begin and end without a stream."""
     if not NATS_SERVER.available():
         pytest.skip("nats-server is not installed")
+    stores = (tmp_path_factory.mktemp("ours"), kept_store(tmp_path_factory.mktemp("theirs")))
     configs = [
-        f'jetstream: {{store_dir: "{tmp_path_factory.mktemp(name)}", max_memory_store: 1GB, max_file_store: 1GB}}'
-        for name in ("ours", "theirs")
+        f'jetstream: {{store_dir: "{store}", max_memory_store: 1GB, max_file_store: 1GB}}'
+        for store in stores
     ]
     with running(OURS, configs[0]) as ours, running(NATS_SERVER, configs[1]) as theirs:
         yield ours, theirs

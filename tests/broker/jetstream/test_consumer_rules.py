@@ -23,7 +23,7 @@ from broker.jetstream.consumer_rules import (
 from broker.jetstream.limits import ConfigLimits
 from broker.jetstream.stream_config import StreamConfig, StreamConfigRequest
 from broker.jetstream.stream_rules import checked_config
-from tests.support.servers import NATS_SERVER, Server, running
+from tests.support.servers import NATS_SERVER, Server, kept_store, running
 
 Body = dict[str, Any] | str
 #: The subject after ``CONSUMER.`` and the body; an object without ``config`` is a configuration.
@@ -85,7 +85,7 @@ class OurRules:
 
 @pytest.fixture(scope="module")
 def oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    directory = tmp_path_factory.mktemp("oracle")
+    directory = kept_store(tmp_path_factory.mktemp("oracle"))
     with running(NATS_SERVER, f'jetstream: {{store_dir: "{directory}"}}') as server:
         yield server
 

@@ -17,7 +17,7 @@ from broker.jetstream.stream_rules import (
     checked_update,
     overlaps_others,
 )
-from tests.support.servers import NATS_SERVER, Server, running
+from tests.support.servers import NATS_SERVER, Server, kept_store, running
 
 Request = tuple[str, str, dict[str, Any] | str]
 
@@ -67,7 +67,7 @@ class OurRules:
 
 @pytest.fixture(scope="module")
 def oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    directory = tmp_path_factory.mktemp("oracle")
+    directory = kept_store(tmp_path_factory.mktemp("oracle"))
     with running(NATS_SERVER, f'jetstream: {{store_dir: "{directory}"}}') as server:
         yield server
 

@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NoAnswer
 
-from tests.support.servers import NATS_SERVER, OURS, Server, running
+from tests.support.servers import NATS_SERVER, OURS, Server, kept_store, running
 
 #: Values that are a server's own: compared only for being there.
 _OWN = {"created", "ts", "first_ts", "last_ts", "leader", "time", "api"}
@@ -156,9 +156,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
     """Ours and nats-server, each with JetStream in a directory of its own."""
     if not NATS_SERVER.available():
         pytest.skip("nats-server is not installed")
+    stores = (tmp_path_factory.mktemp("ours"), kept_store(tmp_path_factory.mktemp("theirs")))
     configs = [
-        f'jetstream: {{store_dir: "{tmp_path_factory.mktemp(name)}", max_memory_store: 1GB, max_file_store: 1GB}}'
-        for name in ("ours", "theirs")
+        f'jetstream: {{store_dir: "{store}", max_memory_store: 1GB, max_file_store: 1GB}}'
+        for store in stores
     ]
     with running(OURS, configs[0]) as ours, running(NATS_SERVER, configs[1]) as theirs:
         yield ours, theirs
