@@ -1,7 +1,7 @@
 """The same requests to our broker and to nats-server: equal answers, but for times and the servers' own names."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NoAnswer
 
-from tests.support.servers import NATS_SERVER, OURS, Server, kept_store, running
+from tests.support.servers import Server
 
 #: Values that are a server's own: compared only for being there.
 _OWN = {"created", "ts", "first_ts", "last_ts", "leader", "time", "api"}
@@ -151,23 +151,9 @@ SCENARIOS: dict[str, list[Ask]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
-    """Ours and nats-server, each with JetStream in a directory of its own."""
-    if not NATS_SERVER.available():
-        pytest.skip("nats-server is not installed")
-    stores = (tmp_path_factory.mktemp("ours"), kept_store(tmp_path_factory.mktemp("theirs")))
-    configs = [
-        f'jetstream: {{store_dir: "{store}", max_memory_store: 1GB, max_file_store: 1GB}}'
-        for store in stores
-    ]
-    with running(OURS, configs[0]) as ours, running(NATS_SERVER, configs[1]) as theirs:
-        yield ours, theirs
-
-
 @pytest.fixture
-async def clients(servers: tuple[Server, Server]) -> AsyncIterator[tuple[Client, Client]]:
-    ours, theirs = [await nats.connect(server.url) for server in servers]
+async def clients(scenario_servers: tuple[Server, Server]) -> AsyncIterator[tuple[Client, Client]]:
+    ours, theirs = [await nats.connect(server.url) for server in scenario_servers]
     yield ours, theirs
     for client in (ours, theirs):
         names = json.loads((await client.request("$JS.API.STREAM.NAMES", b"")).data)["streams"]
